@@ -1,0 +1,141 @@
+#include "base/backoff.hpp"
+#include "base/clock.hpp"
+#include "base/encoding.hpp"
+#include "base/event.hpp"
+#include "base/loop.hpp"
+#include "base/task_scope.hpp"
+#include "base/timeout.hpp"
+#include "base/worker.hpp"
+
+#include <doctest/doctest.h>
+
+#include <thread>
+
+using namespace skerry;
+using namespace std::chrono_literals;
+
+namespace {
+Task<> wait_for_ever(Event& event, bool& unwound) {
+    struct Note {
+        bool& flag;
+        ~Note() { flag = true; }
+    } note{unwound};
+    co_await event.wait();
+}
+
+Task<Result<int>> sleepy(Clock& clock, Duration duration) {
+    co_await clock.sleep(duration);
+    co_return 7;
+}
+}  // namespace
+
+TEST_CASE("closing a scope unwinds its tasks and waits for them") {
+    Loop loop;
+    bool unwound = false;
+    const auto main = [&](Event&) -> Task<int> {
+        Event never(loop.executor());
+        TaskScope scope(loop.executor());
+        scope.spawn("waiter", wait_for_ever(never, unwound));
+        SystemClock clock;
+        co_await clock.sleep(1ms);
+        CHECK_FALSE(unwound);
+        co_await scope.close();
+        CHECK(unwound);
+        CHECK(scope.size() == 0);
+        co_return 5;
+    };
+    CHECK(loop.run(main) == 5);
+}
+
+TEST_CASE("a task that throws is reported and leaves the others alone") {
+    Loop loop;
+    const auto main = [&](Event&) -> Task<int> {
+        TaskScope scope(loop.executor());
+        const auto thrower = []() -> Task<> {
+            throw std::runtime_error("on purpose");
+            co_return;
+        };
+        scope.spawn("thrower", thrower());
+        co_await scope.idle();
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
+}
+
+TEST_CASE("with_timeout returns the value, or says that it took too long") {
+    Loop loop;
+    const auto main = [&](Event&) -> Task<int> {
+        SystemClock clock;
+        const auto quick = co_await with_timeout<int>(clock, 5s, sleepy(clock, 1ms));
+        CHECK(quick.value() == 7);
+        const auto slow = co_await with_timeout<int>(clock, 1ms, sleepy(clock, 1h));
+        CHECK(slow.error().code == Errc::timeout);
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
+}
+
+TEST_CASE("a worker runs jobs in order on a thread of its own") {
+    Loop loop;
+    const auto main = [&](Event&) -> Task<int> {
+        const auto worker = make_thread_worker("test");
+        const auto here = std::this_thread::get_id();
+        const auto there = co_await worker->run([] { return std::this_thread::get_id(); });
+        CHECK(there != here);
+        CHECK(std::this_thread::get_id() == here);
+        CHECK(co_await worker->run([] { return 42; }) == 42);
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
+}
+
+TEST_CASE("a mailbox is bounded and hands over in order") {
+    Loop loop;
+    const auto main = [&](Event&) -> Task<int> {
+        Mailbox<int> box(loop.executor(), 2);
+        CHECK(box.try_push(1));
+        CHECK(box.try_push(2));
+        CHECK_FALSE(box.try_push(3));
+        CHECK((co_await box.pop()).value() == 1);
+        CHECK((co_await box.pop()).value() == 2);
+        box.close();
+        CHECK((co_await box.pop()).error().code == Errc::closed);
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
+}
+
+TEST_CASE("base64 and percent encoding round trip and refuse what is broken") {
+    const std::string bytes("\x00\x01\xfe\xff text", 9);
+    for (std::size_t length = 0; length <= bytes.size(); ++length) {
+        const auto part = bytes.substr(0, length);
+        CHECK(base64_decode(base64_encode(part)) == part);
+        CHECK(hex_decode(hex_encode(part)) == part);
+        CHECK(percent_decode(percent_encode(part)) == part);
+    }
+    CHECK(base64_encode("foob") == "Zm9vYg==");
+    CHECK_FALSE(base64_decode("Zm9vYg="));
+    CHECK_FALSE(base64_decode("Zm=v"));
+    CHECK_FALSE(base64_decode("Zm9\x80"));
+    CHECK(percent_encode("a/b $é") == "a%2Fb%20%24%C3%A9");
+    CHECK_FALSE(percent_decode("%4"));
+    CHECK_FALSE(percent_decode("%zz"));
+}
+
+TEST_CASE("UTF-8 is checked strictly") {
+    CHECK(is_utf8("plain é €"));
+    CHECK_FALSE(is_utf8("\xc0\xaf"));
+    CHECK_FALSE(is_utf8("\xed\xa0\x80"));
+    CHECK_FALSE(is_utf8("\xe2\x82"));
+}
+
+TEST_CASE("RFC 3339 times round trip") {
+    const auto time = parse_rfc3339("2024-02-29T23:59:58.1234567+01:30");
+    REQUIRE(time);
+    CHECK(format_rfc3339(*time, 7) == "2024-02-29T22:29:58.1234567Z");
+    CHECK(format_rfc3339(*time, 3) == "2024-02-29T22:29:58.123Z");
+    CHECK(format_rfc3339(*time, 0) == "2024-02-29T22:29:58Z");
+    for (const auto* bad : {"", "0001-01-01T00:00:00Z", "2024-02-30T00:00:00Z", "2024-02-29T00:00:00", "2024-02-29T24:00:00Z",
+                            "2024-2-29T00:00:00Z", "2024-02-29T00:00:00.Z"})
+        CHECK_FALSE_MESSAGE(parse_rfc3339(bad), bad);
+}

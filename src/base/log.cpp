@@ -1,0 +1,122 @@
+#include "base/log.hpp"
+
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <cctype>
+#include <memory>
+#include <string>
+
+namespace skerry::log {
+
+namespace {
+spdlog::level::level_enum to_spdlog(Level level) {
+    switch (level) {
+    case Level::debug: return spdlog::level::debug;
+    case Level::info: return spdlog::level::info;
+    case Level::warning: return spdlog::level::warn;
+    case Level::error: return spdlog::level::err;
+    case Level::fatal: return spdlog::level::critical;
+    }
+    return spdlog::level::info;
+}
+
+// The syslog severity, and the three letters behind it.
+struct Tag {
+    char severity;
+    std::string_view letters;
+};
+
+Tag tag_of(spdlog::level::level_enum level) {
+    switch (level) {
+    case spdlog::level::critical: return {'0', "FTL"};
+    case spdlog::level::err: return {'3', "ERR"};
+    case spdlog::level::warn: return {'4', "WRN"};
+    case spdlog::level::info: return {'6', "INF"};
+    default: return {'7', "DBG"};
+    }
+}
+
+void append(spdlog::memory_buf_t& out, std::string_view text) { out.append(text.data(), text.data() + text.size()); }
+
+class SeverityFlag final : public spdlog::custom_flag_formatter {
+public:
+    void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+        out.push_back(tag_of(message.level).severity);
+    }
+    [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+        return std::make_unique<SeverityFlag>();
+    }
+};
+
+class LettersFlag final : public spdlog::custom_flag_formatter {
+public:
+    void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+        append(out, tag_of(message.level).letters);
+    }
+    [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+        return std::make_unique<LettersFlag>();
+    }
+};
+
+// The text on one line: what a client sent can't forge a second log line.
+class OneLineFlag final : public spdlog::custom_flag_formatter {
+public:
+    explicit OneLineFlag(bool json) : json_(json) {}
+    void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+        for (const char character : message.payload) {
+            const auto byte = static_cast<unsigned char>(character);
+            if (byte < 0x20 || byte == 0x7f)
+                append(out, fmt::format("\\u{:04x}", byte));
+            else if (json_ && (character == '"' || character == '\\'))
+                append(out, std::string{'\\', character});
+            else
+                out.push_back(character);
+        }
+    }
+    [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+        return std::make_unique<OneLineFlag>(json_);
+    }
+
+private:
+    bool json_;
+};
+
+std::unique_ptr<spdlog::formatter> formatter_for(Format format) {
+    auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+    formatter->add_flag<SeverityFlag>('*').add_flag<LettersFlag>('?').add_flag<OneLineFlag>('~', format == Format::json);
+    formatter->set_pattern(format == Format::text
+                               ? "<%*> %Y-%m-%d %H:%M:%S.%e +00:00 [%?] - %~"
+                               : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","severity":%*,"level":"%?","text":"%~"})");
+    return formatter;
+}
+}  // namespace
+
+std::optional<Level> parse_level(std::string_view text) {
+    std::string word(text.substr(0, text.find(',')));
+    std::ranges::transform(word, word.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (word == "fatal") return Level::fatal;
+    if (word == "error") return Level::error;
+    if (word == "warning" || word == "warn") return Level::warning;
+    if (word == "info" || word == "information") return Level::info;
+    if (word == "debug" || word == "verbose" || word == "trace") return Level::debug;
+    return std::nullopt;
+}
+
+void configure(Level level, Format format) {
+    auto logger = std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stdout_sink_mt>());
+    logger->set_formatter(formatter_for(format));
+    logger->set_level(to_spdlog(level));
+    logger->flush_on(spdlog::level::debug);
+    spdlog::set_default_logger(std::move(logger));
+}
+
+bool enabled(Level level) { return spdlog::default_logger_raw()->should_log(to_spdlog(level)); }
+
+void write(Level level, std::string_view text) {
+    spdlog::default_logger_raw()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
+}
+
+}  // namespace skerry::log
