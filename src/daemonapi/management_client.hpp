@@ -1,0 +1,75 @@
+// The daemon's management API as the agent and the command line use it, and the JSON shapes both ends share
+// (agent-and-daemon.md 5.3).
+#pragma once
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "model/module.hpp"
+#include "net/http.hpp"
+
+#include <boost/json/fwd.hpp>
+#include <boost/json/object.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skerry::daemonapi {
+
+inline constexpr std::string_view api_version = "2022-08-03";
+
+[[nodiscard]] boost::json::object to_json(const model::ModuleSpec& spec);
+[[nodiscard]] Result<model::ModuleSpec> parse_module_spec(const boost::json::object& json);
+[[nodiscard]] boost::json::object to_json(const model::ModuleStatus& status);
+[[nodiscard]] Result<model::ModuleStatus> parse_module_status(const boost::json::object& json);
+
+struct IdentityEntry {
+    std::string module_id;
+    std::string managed_by;
+    std::string generation_id;
+    std::string auth_type{"sas"};
+};
+[[nodiscard]] boost::json::object to_json(const IdentityEntry& entry);
+[[nodiscard]] Result<IdentityEntry> parse_identity_entry(const boost::json::object& json);
+
+struct LogOptions {
+    bool follow{false};
+    std::string tail;  // number or "all"; empty: all
+    std::string since;
+    std::string until;
+    bool timestamps{false};
+};
+
+class ManagementClient {
+public:
+    // `uri` is unix:///path.
+    [[nodiscard]] static Result<std::unique_ptr<ManagementClient>> create(net::Network& network, Clock& clock,
+                                                                          std::string_view uri);
+
+    [[nodiscard]] Task<Result<std::vector<model::ModuleStatus>>> list_modules();
+    [[nodiscard]] Task<Result<>> create_module(const model::ModuleSpec& spec);
+    [[nodiscard]] Task<Result<>> update_module(const model::ModuleSpec& spec, bool start);
+    [[nodiscard]] Task<Result<>> prepare_update(const model::ModuleSpec& spec);
+    [[nodiscard]] Task<Result<>> start_module(std::string name);
+    [[nodiscard]] Task<Result<>> stop_module(std::string name);
+    [[nodiscard]] Task<Result<>> restart_module(std::string name);
+    [[nodiscard]] Task<Result<>> remove_module(std::string name);
+    // The engine's multiplexed log frames (8-byte heads), as they come.
+    [[nodiscard]] Task<Result<>> logs(std::string name, LogOptions options,
+                                      std::function<bool(std::string_view)> on_bytes);
+
+    [[nodiscard]] Task<Result<std::vector<IdentityEntry>>> list_identities();
+    [[nodiscard]] Task<Result<IdentityEntry>> create_identity(std::string module_id);
+    [[nodiscard]] Task<Result<IdentityEntry>> update_identity(std::string module_id, std::string generation_id);
+    [[nodiscard]] Task<Result<>> delete_identity(std::string module_id);
+
+    [[nodiscard]] Task<Result<boost::json::object>> system_info();
+    [[nodiscard]] Task<Result<>> reprovision();
+
+private:
+    explicit ManagementClient(std::unique_ptr<net::HttpClient> http);
+    std::unique_ptr<net::HttpClient> http_;
+};
+
+}  // namespace skerry::daemonapi

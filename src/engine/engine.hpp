@@ -1,0 +1,58 @@
+// What runs modules: plain processes here, Moby in its own issue. The daemon sees only this.
+//
+// Promises: a module of a name exists at most once and never runs twice. Modules outlive the engine object and the
+//           daemon's process; a new engine on the same folder adopts them.
+// Threads:  the loop's.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "model/module.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skerry::engine {
+
+struct LogOptions {
+    bool follow{false};
+    std::optional<std::size_t> tail;  // lines; absent: all
+    std::optional<WallTime> since;
+    std::optional<WallTime> until;
+    bool timestamps{false};
+};
+
+class Engine {
+public:
+    virtual ~Engine() = default;
+
+    // Makes the image ready (pull, or find the bundle). Errc::not_found when there is none.
+    [[nodiscard]] virtual Task<Result<>> prepare(const model::ModuleSpec& spec) = 0;
+    // Errc::conflict when the name exists. The module is stopped then.
+    [[nodiscard]] virtual Task<Result<>> create(const model::ModuleSpec& spec) = 0;
+    // Success when it runs already (nothing is touched then).
+    [[nodiscard]] virtual Task<Result<>> start(std::string name) = 0;
+    // TERM, then KILL after `grace`; success when it does not run.
+    [[nodiscard]] virtual Task<Result<>> stop(std::string name, Duration grace) = 0;
+    // Stops if needed; removes state and logs.
+    [[nodiscard]] virtual Task<Result<>> remove(std::string name) = 0;
+
+    [[nodiscard]] virtual Task<Result<std::vector<model::ModuleStatus>>> list() = 0;
+    [[nodiscard]] virtual Task<Result<model::ModuleStatus>> inspect(std::string name) = 0;
+    // Frames as Docker's: 1 byte stream (1 stdout, 2 stderr), 3 zero bytes, 4 bytes length big-endian, payload.
+    // Calls `on_frame` until the end, or (follow) until it returns false.
+    [[nodiscard]] virtual Task<Result<>> logs(std::string name, LogOptions options,
+                                              std::function<Task<bool>(std::string)> on_frame) = 0;
+    // Whether the process belongs to the module now (its process group, cgroup or container).
+    [[nodiscard]] virtual bool owns_process(std::string_view name, pid_t process) = 0;
+    // Waits until any module changed its state since the last call.
+    [[nodiscard]] virtual Task<> wait_change() = 0;
+    // What the engine says of itself, for /systeminfo: {"server_version": …}.
+    [[nodiscard]] virtual boost::json::object info() const = 0;
+};
+
+}  // namespace skerry::engine

@@ -1,0 +1,102 @@
+// The durable queues of the hub, over one segment log: the line between "acked" and "will be delivered".
+//
+// Promises: append() returns once the message would survive power loss, whatever the number of queues it goes to, with one
+//           write for all of them; appends that run at the same time share one sync. Delivery does not wait for that.
+//           In order and at least once per (endpoint, priority); an expired message is never delivered. After a crash
+//           each queue resumes at its durable cursor: what was acked long enough ago does not come back.
+// Bounds:   bytes on disk (QueueLimits); memory holds at most `cached` bytes of bodies, the rest is read back.
+// Threads:  the loop's; syncs run on the Worker.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/event.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "base/worker.hpp"
+#include "model/message.hpp"
+#include "storage/files.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skerry::hub {
+
+enum class Offset : std::uint64_t {};
+
+// Priority 0 is served first; this one is the default of a route (edge-hub.md 4.9).
+inline constexpr std::uint32_t default_priority = 2'000'000'000;
+
+struct QueueTarget {
+    std::string endpoint;  // "iothub" or "<device>/<module>/<input>"
+    std::uint32_t priority{default_priority};
+    std::optional<std::chrono::seconds> time_to_live;  // absent: for ever
+};
+
+struct Delivery {
+    Offset at;
+    std::uint32_t priority;
+    model::SharedMessage message;
+};
+
+struct QueueLimits {
+    std::uint64_t bytes_on_disk{0};  // 0: the disk less a reserve (the larger of 5 % and 64 MB)
+    std::size_t cached{4 * 1024 * 1024};
+    std::uint64_t segment_bytes{4 * 1024 * 1024};
+};
+
+struct QueueStatus {
+    std::string endpoint;
+    std::uint32_t priority;
+    std::uint64_t length;
+};
+
+// The queues of one endpoint, all priorities.
+class EndpointQueue {
+public:
+    virtual ~EndpointQueue() = default;
+    // The next messages that are due and not in flight, highest priority first, in order; expired ones are skipped and
+    // counted. Empty when there are none.
+    [[nodiscard]] virtual Task<Result<std::vector<Delivery>>> take(std::size_t at_most) = 0;
+    // Waits until take() may return something new.
+    [[nodiscard]] virtual Task<> wait() = 0;
+    // The delivery is done, or refused for good; any order. Idempotent.
+    virtual void acknowledge(const Delivery& delivery) = 0;
+    // Everything in flight is due again, in its order: the consumer has gone.
+    virtual void return_all() = 0;
+    // One message in flight is due again, at its place.
+    virtual void give_back(const Delivery& delivery) = 0;
+    [[nodiscard]] virtual std::uint64_t length() const = 0;  // not yet acknowledged
+};
+
+class QueueStore {
+public:
+    // Recovers what is in `folder` (created when absent). A torn tail is cut, a bad segment quarantined: both logged,
+    // neither an error. Errors: the folder can't be used at all.
+    [[nodiscard]] static Task<Result<std::unique_ptr<QueueStore>>> open(storage::Files& files,
+                                                                        std::filesystem::path folder, Worker& worker,
+                                                                        Clock& clock, Executor executor,
+                                                                        QueueLimits limits);
+    virtual ~QueueStore() = default;
+
+    // Errc::full when the budget is used up, Errc::io when the disk refuses: nothing is stored then. `targets` not empty.
+    // The message may be delivered before this returns.
+    [[nodiscard]] virtual Task<Result<>> append(model::SharedMessage message, std::vector<QueueTarget> targets) = 0;
+
+    // The queue of an endpoint, made when absent. The reference lives as long as the store.
+    [[nodiscard]] virtual EndpointQueue& endpoint(std::string_view id) = 0;
+    // Forgets an endpoint with all its messages (its last route is gone).
+    [[nodiscard]] virtual Task<Result<>> drop(std::string_view endpoint) = 0;
+
+    [[nodiscard]] virtual std::vector<QueueStatus> status() const = 0;
+    [[nodiscard]] virtual std::uint64_t bytes_on_disk() const = 0;
+    // Makes cursors durable and stops. Nothing else may be called afterwards.
+    [[nodiscard]] virtual Task<> close() = 0;
+};
+
+}  // namespace skerry::hub
