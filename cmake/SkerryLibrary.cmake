@@ -45,7 +45,7 @@ function(skerry_library name)
 
   if(tests)
     add_executable(test_${name} ${tests} ${CMAKE_SOURCE_DIR}/tests/unit_main.cpp)
-    target_link_libraries(test_${name} PRIVATE ${target} skerry_sim)
+    target_link_libraries(test_${name} PRIVATE ${target} skerry_sim rapidcheck)
     target_compile_definitions(test_${name} PRIVATE SKERRY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND test_${name})
     set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)

@@ -16,7 +16,8 @@ if(CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Werror
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+                    -Wno-missing-designated-field-initializers -Werror
                     -fno-omit-frame-pointer -fdiagnostics-color=always)
 add_link_options(-fuse-ld=lld)
 

@@ -1,4 +1,5 @@
 #include "base/backoff.hpp"
+#include "base/child_process.hpp"
 #include "base/clock.hpp"
 #include "base/encoding.hpp"
 #include "base/event.hpp"
@@ -9,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <thread>
 
 using namespace skerry;
@@ -138,4 +140,26 @@ TEST_CASE("RFC 3339 times round trip") {
     for (const auto* bad : {"", "0001-01-01T00:00:00Z", "2024-02-30T00:00:00Z", "2024-02-29T00:00:00", "2024-02-29T24:00:00Z",
                             "2024-2-29T00:00:00Z", "2024-02-29T00:00:00.Z"})
         CHECK_FALSE_MESSAGE(parse_rfc3339(bad), bad);
+}
+
+TEST_CASE("a child process is awaited, and stopped with its whole group") {
+    Loop loop;
+    const auto main = [&](Event&) -> Task<int> {
+        SystemClock clock;
+        auto quick = ChildProcess::start({.arguments = {"/bin/sh", "-c", "exit $CODE"}, .environment = {{"CODE", "7"}}},
+                                         loop.executor());
+        REQUIRE(quick);
+        CHECK(co_await quick->wait() == 7);
+
+        auto stubborn = ChildProcess::start({.arguments = {"/bin/sh", "-c", "sleep 60 & wait"}}, loop.executor());
+        REQUIRE(stubborn);
+        CHECK_FALSE(stubborn->ended());
+        CHECK(co_await stubborn->stop(clock, 5s) == 128 + SIGTERM);
+
+        const auto missing = ChildProcess::start({.arguments = {"/no/such/program"}}, loop.executor());
+        REQUIRE_FALSE(missing);
+        CHECK(missing.error().code == Errc::not_found);
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
 }
