@@ -14,7 +14,8 @@ namespace skerry::crypto {
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view bytes);
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b);
 
-// AES-256-GCM. `key` has 32 bytes; the IV may have any length from 1. The result is ciphertext followed by the 16-byte tag.
+// AES-256-GCM. `key` has 32 bytes; the IV may have any length from 1. The result is ciphertext followed by the
+// 16-byte tag.
 [[nodiscard]] Result<std::string> aes_gcm_encrypt(std::string_view key, std::string_view iv, std::string_view aad,
                                                   std::string_view plaintext);
 // Errc::unauthorized when the tag does not fit.
@@ -29,7 +30,7 @@ struct CertificateRequest {
     std::vector<std::string> dns_names;
     std::vector<std::string> ip_addresses;
     std::vector<std::string> uris;
-    bool is_ca{false};  // with path length 0 unless `path_length` says otherwise
+    bool is_ca{false};  // with path length 0 unless `path_length` says otherwise; negative: no limit
     int path_length{0};
     bool server_auth{false};
     bool client_auth{false};
@@ -53,7 +54,8 @@ struct Certificate {
     std::string sha256_thumbprint;  // 64
 };
 [[nodiscard]] Result<Certificate> parse_certificate(std::string_view pem);        // the first one in the text
-[[nodiscard]] Result<std::vector<std::string>> split_certificates(std::string_view pem);  // each certificate's PEM
+// Each certificate's PEM; text between them is skipped. Errc::full for more than 1024.
+[[nodiscard]] Result<std::vector<std::string>> split_certificates(std::string_view pem);
 // Whether the chain (leaf first) leads to one of the roots at `now`.
 [[nodiscard]] Result<> verify_chain(const std::vector<std::string>& chain_pem, std::string_view roots_pem, WallTime now);
 [[nodiscard]] Result<> key_matches_certificate(std::string_view key_pem, std::string_view certificate_pem);
