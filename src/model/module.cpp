@@ -1,0 +1,24 @@
+#include "model/module.hpp"
+
+#include "base/encoding.hpp"
+
+namespace skerry::model {
+
+std::string_view name_of(RuntimeState state) {
+    switch (state) {
+    case RuntimeState::unknown: return "unknown";
+    case RuntimeState::running: return "running";
+    case RuntimeState::stopped: return "stopped";
+    case RuntimeState::failed: return "failed";
+    case RuntimeState::dead: return "dead";
+    }
+    return "unknown";
+}
+
+RuntimeState parse_runtime_state(std::string_view text) {
+    for (const auto state : {RuntimeState::running, RuntimeState::stopped, RuntimeState::failed, RuntimeState::dead})
+        if (equals_ignoring_case(text, name_of(state))) return state;
+    return RuntimeState::unknown;
+}
+
+}  // namespace skerry::model
