@@ -1,37 +1,27 @@
-// The daemon's management API as the agent and the command line use it, and the JSON shapes both ends share
-// (agent-and-daemon.md 5.3).
+// The daemon's management API as the agent and the command line use it (agent-and-daemon.md 5.3).
+//
+// Promises: an error carries the daemon's own words; its code: malformed (400, 415, 422), unauthorized (401, 403),
+//           not_found, timeout, conflict, full (429), unreachable (no daemon, 502, 503), io (any other answer).
+//           Calls that may fetch an image or stop a module wait up to 300 s, all others 60 s.
 #pragma once
 
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "daemonapi/shapes.hpp"
 #include "model/module.hpp"
 #include "net/http.hpp"
 
-#include <boost/json/fwd.hpp>
 #include <boost/json/object.hpp>
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace skerry::daemonapi {
 
 inline constexpr std::string_view api_version = "2022-08-03";
-
-[[nodiscard]] boost::json::object to_json(const model::ModuleSpec& spec);
-[[nodiscard]] Result<model::ModuleSpec> parse_module_spec(const boost::json::object& json);
-[[nodiscard]] boost::json::object to_json(const model::ModuleStatus& status);
-[[nodiscard]] Result<model::ModuleStatus> parse_module_status(const boost::json::object& json);
-
-struct IdentityEntry {
-    std::string module_id;
-    std::string managed_by;
-    std::string generation_id;
-    std::string auth_type{"sas"};
-};
-[[nodiscard]] boost::json::object to_json(const IdentityEntry& entry);
-[[nodiscard]] Result<IdentityEntry> parse_identity_entry(const boost::json::object& json);
 
 struct LogOptions {
     bool follow{false};

@@ -4,13 +4,12 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "daemonapi/environment.hpp"
 #include "net/http.hpp"
 
-#include <functional>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
 
 namespace skerry::daemonapi {
 
@@ -18,20 +17,6 @@ struct WorkloadCertificate {
     std::string private_key_pem;
     std::string certificate_pem;  // leaf and chain
     WallTime expires;
-};
-
-// What a module finds in its environment (names compare without case, as the existing runtime's configuration does).
-class Environment {
-public:
-    explicit Environment(std::map<std::string, std::string> values);
-    [[nodiscard]] static Environment of_process();
-    [[nodiscard]] std::optional<std::string> find(std::string_view name) const;
-    [[nodiscard]] std::string value_or(std::string_view name, std::string_view fallback) const;
-    // Errc::not_found names the variable.
-    [[nodiscard]] Result<std::string> require(std::string_view name) const;
-
-private:
-    std::map<std::string, std::string> values_;  // by lower-case name
 };
 
 class WorkloadClient {
