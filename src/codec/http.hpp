@@ -1,4 +1,7 @@
-// HTTP/1.1 messages as values, parsed and serialized without I/O (Beast inside, in http.cpp only).
+// HTTP/1.1 messages as values, parsed and serialized without I/O (Beast inside, in http_parser.cpp only).
+//
+// Promises: a parser never holds more than HttpLimits plus the bytes of one feed(). A field that would break the
+//           message apart (a line break in a name or value) can't be written: control characters become spaces.
 #pragma once
 
 #include "base/result.hpp"
@@ -16,6 +19,7 @@
 namespace skerry::codec {
 
 struct HttpLimits {
+    static constexpr std::size_t unlimited = static_cast<std::size_t>(-1);
     std::size_t header_bytes{16 * 1024};
     std::size_t body_bytes{1024 * 1024};
 };
@@ -34,14 +38,15 @@ private:
 
 struct HttpRequest {
     std::string method{"GET"};
-    std::string target{"/"};  // as on the wire: path and query, percent-encoded
+    std::string target{"/"};  // as on the wire: path and query, percent-encoded; maybe with scheme and host in front
     HttpHeaders headers;
     std::string body;
 
     [[nodiscard]] std::string_view raw_path() const;  // without the query
     // The path's segments, split at raw '/', then percent-decoded: "/devices/a%2Fb/modules/" -> {"devices","a/b","modules",""}.
+    // A segment with a broken escape stays as it is.
     [[nodiscard]] std::vector<std::string> segments() const;
-    // A decoded query parameter; names compare exactly.
+    // A decoded query parameter, the first of that name; names compare exactly. nullopt for a broken escape, too.
     [[nodiscard]] std::optional<std::string> query(std::string_view name) const;
 };
 
@@ -59,26 +64,36 @@ public:
     explicit HttpRequestParser(HttpLimits limits);
     ~HttpRequestParser();
     HttpRequestParser(HttpRequestParser&&) noexcept;
+    HttpRequestParser& operator=(HttpRequestParser&&) noexcept;
 
-    // Errc::malformed for what is not HTTP, Errc::full for more than the limits. Final: close the connection.
+    // Errc::malformed for what is not HTTP, Errc::full for more than the limits. Final: answer with failure_status()
+    // and close the connection.
     [[nodiscard]] Result<> feed(std::string_view bytes);
+    // The status that tells the client what feed() refused: 400, 413 or 431; 0 when nothing failed.
+    [[nodiscard]] unsigned failure_status() const;
     // nullopt: not complete yet.
     [[nodiscard]] std::optional<HttpRequest> take();
     // Something of a message has arrived that is not complete.
     [[nodiscard]] bool in_message() const;
     // The client waits for "100 Continue" before it sends the body; true once per message.
     [[nodiscard]] bool take_expects_continue();
+    // Of the message last taken: may the connection serve another one; does the client understand chunks.
+    [[nodiscard]] bool keep_alive() const;
+    [[nodiscard]] bool accepts_chunks() const;
 
 private:
     struct State;
     std::unique_ptr<State> state_;
 };
 
+// One answer; "100 Continue" and its like before it are skipped. HttpLimits::unlimited as body_bytes is for callers that
+// take_body() after each feed().
 class HttpResponseParser {
 public:
     HttpResponseParser(HttpLimits limits, bool answers_head_request);
     ~HttpResponseParser();
     HttpResponseParser(HttpResponseParser&&) noexcept;
+    HttpResponseParser& operator=(HttpResponseParser&&) noexcept;
 
     [[nodiscard]] Result<> feed(std::string_view bytes);
     // The peer closed: completes a body that has no length; Errc::malformed when the message was cut.
@@ -89,20 +104,26 @@ public:
     [[nodiscard]] const HttpResponse& head() const;
     [[nodiscard]] std::string take_body();
     [[nodiscard]] bool complete() const;
-    [[nodiscard]] bool keep_alive() const;
+    [[nodiscard]] bool keep_alive() const;  // once complete: may the connection serve another exchange
 
 private:
     struct State;
     std::unique_ptr<State> state_;
 };
 
-// Appends the whole message; Content-Length is set from the body (responses 204 and 304 have none).
+// Appends the whole message; Content-Length is set from the body (responses 1xx, 204 and 304 have none), whatever the
+// headers say of Content-Length and Transfer-Encoding.
 void serialize(const HttpRequest& request, std::string& out);
 void serialize(const HttpResponse& response, bool keep_alive, std::string& out);
-// The head of a chunked response, one chunk, and the end.
-void serialize_chunked_head(const HttpResponse& response, std::string& out);
+// The answer to a HEAD request: what serialize() gives, without the body.
+void serialize_head_only(const HttpResponse& response, bool keep_alive, std::string& out);
+// The head of a chunked response, one chunk (nothing for an empty piece, which would be the end), and the end.
+void serialize_chunked_head(const HttpResponse& response, std::string& out, bool keep_alive = true);
 void serialize_chunk(std::string_view piece, std::string& out);
 void serialize_last_chunk(std::string& out);
+
+// The head of a response whose body ends with the connection, for clients that don't know chunks (HTTP/1.0).
+void serialize_unframed_head(const HttpResponse& response, std::string& out);
 
 [[nodiscard]] std::string_view reason_of(unsigned status);
 
