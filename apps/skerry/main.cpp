@@ -1,0 +1,79 @@
+// The composition root: reads the command line, makes the real clock, network and files, and runs one role with them.
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "base/random.hpp"
+#include "cli/commands.hpp"
+#include "cli/invocation.hpp"
+#include "engine/module_shim.hpp"
+#include "net/network.hpp"
+#include "platform/platform.hpp"
+#include "role_commands.hpp"
+#include "storage/files.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include <malloc.h>
+
+#include <cstdlib>
+#include <exception>
+#include <string_view>
+
+namespace {
+
+using namespace skerry;
+
+int run(const cli::Invocation& invocation) {
+    Loop loop;
+    SystemClock clock;
+    SystemRandom random;
+    const auto files = storage::make_system_files();
+    const auto network = net::make_system_network(loop.executor());
+    return loop.run([&](Event& stop) {
+        return invocation.action(
+            Platform{.executor = loop.executor(), .clock = clock, .random = random, .network = *network, .files = *files},
+            stop);
+    });
+}
+
+void add_log_options(CLI::App& app, std::string& level, std::string& format) {
+    app.add_option("--log-level", level, "fatal, error, warning, info or debug")->envname("RuntimeLogLevel");
+    app.add_option("--log-format", format, "text or json")->check(CLI::IsMember({"text", "json"}));
+}
+
+int parse_and_run(int argc, char** argv) {
+    CLI::App app{"Skerry: a native edge runtime that speaks Azure IoT Edge", "skerry"};
+    app.set_version_flag("--version", "skerry " SKERRY_VERSION);
+    app.require_subcommand(1);
+    app.fallthrough();
+
+    cli::Invocation invocation;
+    std::string level = "info";
+    std::string format = "text";
+    add_log_options(app, level, format);
+    add_role_commands(app, invocation);
+    cli::add_commands(app, invocation);
+    CLI11_PARSE(app, argc, argv);
+
+    const auto parsed = log::parse_level(level);
+    log::configure(parsed.value_or(log::Level::info), format == "json" ? log::Format::json : log::Format::text);
+    if (!parsed) log::warn("log level '{}' is unknown; using info", level);
+    return invocation.action ? run(invocation) : EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // One per module for its whole life: nothing else of this program may run in it.
+    if (argc > 1 && std::string_view(argv[1]) == "module-shim") return engine::module_shim_main(argc, argv);
+    ::mallopt(M_ARENA_MAX, 1);
+    try {
+        return parse_and_run(argc, argv);
+    } catch (const std::exception& failure) {
+        log::fatal("{}", failure.what());
+        return EXIT_FAILURE;
+    }
+}
