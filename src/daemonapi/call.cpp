@@ -2,9 +2,9 @@
 
 #include "model/twin.hpp"
 
+#include <fmt/core.h>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/core.h>
 
 #include <charconv>
 #include <utility>
@@ -20,13 +20,18 @@ net::Connector tcp_connector(net::Network& network, std::string host, std::uint1
 
 Errc code_of(unsigned status) {
     switch (status) {
-        case 400: case 415: case 422: return Errc::malformed;
-        case 401: case 403: return Errc::unauthorized;
+        case 400:
+        case 415:
+        case 422: return Errc::malformed;
+        case 401:
+        case 403: return Errc::unauthorized;
         case 404: return Errc::not_found;
-        case 408: case 504: return Errc::timeout;
+        case 408:
+        case 504: return Errc::timeout;
         case 409: return Errc::conflict;
         case 429: return Errc::full;
-        case 502: case 503: return Errc::unreachable;
+        case 502:
+        case 503: return Errc::unreachable;
         default: return Errc::io;
     }
 }
@@ -87,7 +92,8 @@ codec::HttpRequest request_of(std::string method, std::string target, const std:
 
 Result<> check(const codec::HttpResponse& response, std::string_view what) {
     if (response.status < 400) return {};
-    return fail(code_of(response.status), fmt::format("{}: the daemon answered {}: {}", what, response.status, words_of(response)));
+    return fail(code_of(response.status),
+                fmt::format("{}: the daemon answered {}: {}", what, response.status, words_of(response)));
 }
 
 Task<Result<codec::HttpResponse>> call(net::HttpClient& http, codec::HttpRequest request, Duration limit) {

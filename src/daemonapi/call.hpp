@@ -16,7 +16,8 @@
 namespace skerry::daemonapi {
 
 // A client of unix:///path or http://host:port; Errc::malformed for any other address.
-[[nodiscard]] Result<std::unique_ptr<net::HttpClient>> client_of(net::Network& network, Clock& clock, std::string_view uri);
+[[nodiscard]] Result<std::unique_ptr<net::HttpClient>> client_of(net::Network& network, Clock& clock,
+                                                                 std::string_view uri);
 
 // A request with a JSON body, or without one.
 [[nodiscard]] codec::HttpRequest request_of(std::string method, std::string target,
@@ -28,6 +29,6 @@ namespace skerry::daemonapi {
 
 [[nodiscard]] Task<Result<codec::HttpResponse>> call(net::HttpClient& http, codec::HttpRequest request, Duration limit);
 [[nodiscard]] Task<Result<boost::json::object>> call_for_object(net::HttpClient& http, codec::HttpRequest request,
-                                                               Duration limit);
+                                                                Duration limit);
 
 }  // namespace skerry::daemonapi

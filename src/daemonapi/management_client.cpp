@@ -3,9 +3,9 @@
 #include "base/encoding.hpp"
 #include "daemonapi/call.hpp"
 
+#include <fmt/core.h>
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/core.h>
 
 #include <chrono>
 #include <utility>
@@ -26,7 +26,9 @@ std::string module_path(std::string_view name, std::string_view verb = {}) {
     return fmt::format("/modules/{}{}", percent_encode(name), verb);
 }
 
-std::string identity_path(std::string_view module_id) { return fmt::format("/identities/{}", percent_encode(module_id)); }
+std::string identity_path(std::string_view module_id) {
+    return fmt::format("/identities/{}", percent_encode(module_id));
+}
 
 Task<Result<>> call_for_nothing(net::HttpClient& http, codec::HttpRequest request, Duration limit) {
     const auto response = co_await call(http, std::move(request), limit);
@@ -119,9 +121,11 @@ Task<Result<>> ManagementClient::logs(std::string name, LogOptions options,
                                       std::function<bool(std::string_view)> on_bytes) {
     const auto path = module_path(name, "/logs");
     // An error's body goes to `on_bytes` too, unless its status is known first: ask for the module before its log.
-    if (const auto known = co_await call_for_object(*http_, request_of("GET", target_of(module_path(name))), quick); !known)
+    if (const auto known = co_await call_for_object(*http_, request_of("GET", target_of(module_path(name))), quick);
+        !known)
         co_return fail(known.error());
-    const auto response = co_await http_->stream(request_of("GET", target_of(path, log_query(options))), std::move(on_bytes));
+    const auto response =
+        co_await http_->stream(request_of("GET", target_of(path, log_query(options))), std::move(on_bytes));
     if (!response) co_return fail(response.error().while_doing(fmt::format("reading the log of module '{}'", name)));
     co_return check(*response, fmt::format("GET {}", path));
 }

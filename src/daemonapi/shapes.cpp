@@ -3,9 +3,9 @@
 #include "base/encoding.hpp"
 #include "model/identity.hpp"
 
+#include <fmt/core.h>
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/core.h>
 
 #include <charconv>
 #include <utility>
@@ -54,7 +54,8 @@ Result<json::object> required_object(const json::object& object, std::string_vie
 
 Result<std::string> module_name(const json::object& object) {
     auto name = required_text(object, "name");
-    if (name && !model::is_valid_id(*name)) return wrong("name", "1 to 128 letters, digits or - : . + % _ # * ? ! ( ) , = @ $ '");
+    if (name && !model::is_valid_id(*name))
+        return wrong("name", "1 to 128 letters, digits or - : . + % _ # * ? ! ( ) , = @ $ '");
     return name;
 }
 

@@ -1,5 +1,5 @@
-// The JSON shapes of the management API, written by the daemon and read by the agent and the command line, and the other
-// way round (agent-and-daemon.md 5.3).
+// The JSON shapes of the management API, written by the daemon and read by the agent and the command line, and the
+// other way round (agent-and-daemon.md 5.3).
 //
 // Promises: what parse_… accepts is valid: ids hold their rule, environment names are unique. An error names the member
 //           and the rule, never a value that may be a secret.

@@ -3,10 +3,10 @@
 #include "daemonapi/environment.hpp"
 #include "model/twin.hpp"
 
+#include <doctest/doctest.h>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <doctest/doctest.h>
 
 using namespace skerry;
 using namespace skerry::daemonapi;
@@ -140,7 +140,8 @@ TEST_CASE("a module that never ran, and Docker's year 1, have no times and no ex
 }
 
 TEST_CASE("an identity entry survives, and one without an id is refused") {
-    const auto read = parse_identity_entry(to_json({.module_id = "$edgeHub", .managed_by = "iotedge", .generation_id = "7"}));
+    const auto read =
+        parse_identity_entry(to_json({.module_id = "$edgeHub", .managed_by = "iotedge", .generation_id = "7"}));
     REQUIRE(read);
     CHECK(read->module_id == "$edgeHub");
     CHECK(read->managed_by == "iotedge");

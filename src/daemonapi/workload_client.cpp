@@ -3,8 +3,8 @@
 #include "base/encoding.hpp"
 #include "daemonapi/call.hpp"
 
-#include <boost/json/value.hpp>
 #include <fmt/core.h>
+#include <boost/json/value.hpp>
 
 #include <chrono>
 #include <utility>
@@ -62,8 +62,9 @@ Task<Result<WorkloadCertificate>> call_for_certificate(net::HttpClient& http, co
 }
 }  // namespace
 
-Result<std::unique_ptr<WorkloadClient>> WorkloadClient::create(net::Network& network, Clock& clock, std::string_view uri,
-                                                               std::string module_id, std::string generation_id) {
+Result<std::unique_ptr<WorkloadClient>> WorkloadClient::create(net::Network& network, Clock& clock,
+                                                               std::string_view uri, std::string module_id,
+                                                               std::string generation_id) {
     auto http = client_of(network, clock, uri);
     if (!http) return fail(http.error());
     return std::unique_ptr<WorkloadClient>(
@@ -98,11 +99,13 @@ Task<Result<WorkloadCertificate>> WorkloadClient::server_certificate(std::string
 
 Task<Result<WorkloadCertificate>> WorkloadClient::identity_certificate() {
     return call_for_certificate(
-        *http_, request_of("POST", fmt::format("/modules/{}/certificate/identity{}", module_, version), json::object{}));
+        *http_,
+        request_of("POST", fmt::format("/modules/{}/certificate/identity{}", module_, version), json::object{}));
 }
 
 Task<Result<std::string>> WorkloadClient::trust_bundle() {
-    const auto answer = co_await call_for_object(*http_, request_of("GET", fmt::format("/trust-bundle{}", version)), limit);
+    const auto answer =
+        co_await call_for_object(*http_, request_of("GET", fmt::format("/trust-bundle{}", version)), limit);
     if (!answer) co_return fail(answer.error());
     co_return text_member(*answer, "certificate");
 }

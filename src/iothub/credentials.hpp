@@ -23,18 +23,27 @@ public:
     Credentials(std::string hub_host, model::Identity signing_identity, Signer signer, Clock& clock,
                 Duration lifetime = std::chrono::hours(1));
 
-    // A token good for at least half of its lifetime; signed anew only when needed.
+    // A token good for at least half of its lifetime; signed anew only when needed, or when the wall clock jumped by more
+    // than a quarter of the lifetime since it was signed.
     [[nodiscard]] Task<Result<std::string>> token();
+    // When the last token runs out, on the steady clock; a connection made with it must be renewed before.
+    [[nodiscard]] SteadyTime expires() const { return expires_; }
+    [[nodiscard]] Duration lifetime() const { return lifetime_; }
+    // The hub refused the token: the next one is signed anew.
+    void forget() { token_.clear(); }
     [[nodiscard]] const std::string& hub_host() const { return host_; }
 
 private:
+    [[nodiscard]] bool is_fresh() const;
     std::string host_;
     model::Identity identity_;
     Signer signer_;
     Clock& clock_;
     Duration lifetime_;
     std::string token_;
-    SteadyTime renew_at_{};
+    WallTime signed_wall_{};
+    SteadyTime signed_{};
+    SteadyTime expires_{};
 };
 
 }  // namespace skerry::iothub

@@ -61,13 +61,15 @@ public:
     [[nodiscard]] Task<Result<ModuleIdentity>> update_module(const ModuleIdentity& module);
     [[nodiscard]] Task<Result<>> delete_module(std::string module_id);
 
-    // With $edgeHub's credentials: everything in the device's scope, all pages; or one identity.
+    // With $edgeHub's credentials: everything in the device's scope, all pages (at most 100,000 identities, else
+    // Errc::full); or one identity.
     [[nodiscard]] Task<Result<std::vector<ScopeIdentity>>> scope();
     [[nodiscard]] Task<Result<std::vector<ScopeIdentity>>> scope_of(const model::Identity& target);
 
 private:
-    [[nodiscard]] Task<Result<boost::json::value>> call(std::string method, std::string target, std::string body,
-                                                        bool any_version);
+    [[nodiscard]] Task<Result<boost::json::value>> call(codec::HttpRequest request);
+    [[nodiscard]] Task<Result<ModuleIdentity>> put_module(ModuleIdentity module, bool create);
+    [[nodiscard]] Task<Result<std::vector<ScopeIdentity>>> call_for_page(codec::HttpRequest request);
     std::unique_ptr<net::HttpClient> http_;
     std::shared_ptr<Credentials> credentials_;
     std::string device_id_;
