@@ -1,0 +1,270 @@
+// A whole runtime for one test: its own folder, cloud, daemon, bundles and deployment, driven as a user would drive it.
+// Runs inside a network namespace of its own (tests/e2e/in_world), so the fixed ports are free.
+
+import { spawn, execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+export const repository = path.resolve(here, '../..');
+export const skerry = path.join(repository, 'build/release/skerry');
+const samples = path.join(repository, 'build/release/modules');
+
+export const cloudAddress = '127.0.0.11';
+export const hubAddress = '127.0.0.12';
+export const long = process.env.SKERRY_TEST_LONG === '1';
+
+// Waits until `probe` returns something truthy, and returns it. For states that no event announces to an outsider.
+export async function until(what, probe, seconds = 20) {
+  const deadline = Date.now() + seconds * 1000;
+  let last;
+  for (;;) {
+    try {
+      const value = await probe();
+      if (value) return value;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}${last ? ` (${last.message})` : ''}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function ended(child) {
+  return child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve()
+    : new Promise((resolve) => child.once('exit', resolve));
+}
+
+export class World {
+  constructor(name) {
+    this.root = fs.mkdtempSync(path.join(os.tmpdir(), `skerry-${name}-`));
+    this.cloudData = path.join(this.root, 'cloud');
+    this.bundles = path.join(this.root, 'bundles');
+    this.management = path.join(this.root, 'mgmt.sock');
+    this.device = 'edge-1';
+    this.bundle('skerry/agent', [skerry, 'agent']);
+    this.bundle('skerry/hub', [skerry, 'hub']);
+    this.bundle('skerry/sensor', [path.join(samples, 'sensor')]);
+    this.bundle('skerry/filter', [path.join(samples, 'filter')]);
+  }
+
+  bundle(image, entrypoint, env = []) {
+    const folder = path.join(this.bundles, image);
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, 'config.json'),
+      JSON.stringify({ config: { Entrypoint: entrypoint, Env: env } }));
+  }
+
+  // A module of tests/e2e/modules as a bundle.
+  nodeBundle(image, file) {
+    this.bundle(image, [process.execPath, path.join(here, 'modules', file)]);
+  }
+
+  log(role) { return path.join(this.root, `${role}.log`); }
+  ledger(name) { return path.join(this.root, `${name}.ledger`); }
+
+  start(role, args) {
+    const out = fs.openSync(this.log(role), 'a');
+    const child = spawn(skerry, args, { stdio: ['ignore', out, out], detached: false });
+    fs.closeSync(out);
+    return child;
+  }
+
+  cli(...args) {
+    return execFileSync(skerry, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 30000 });
+  }
+  cloudCli(...args) { return this.cli('cloud', ...args, '--data', this.cloudData); }
+
+  async startCloud() {
+    this.cloud = this.start('cloud',
+      ['cloud', 'serve', '--data', this.cloudData, '--listen', cloudAddress, '--hostname', cloudAddress]);
+    await until('the cloud answers', () => this.info());
+  }
+  async stopCloud(signal = 'SIGTERM') {
+    this.cloud.kill(signal);
+    await ended(this.cloud);
+  }
+  info() { return JSON.parse(this.cloudCli('info')); }
+
+  createDevice() {
+    this.cloudCli('device', 'create', this.device, '--edge-enabled');
+    const info = this.info();
+    const connection = this.cloudCli('device', 'connection-string', this.device).trim();
+    fs.writeFileSync(path.join(this.root, 'config.toml'), [
+      `hostname = "${hubAddress}"`,
+      `trust_bundle_cert = "file://${info.caCertificate}"`,
+      '[provisioning]', 'source = "manual"', `connection_string = "${connection}"`,
+      '[agent]', 'name = "edgeAgent"', 'type = "docker"',
+      '[agent.config]', 'image = "skerry/agent:latest"',
+      '[connect]', `management_uri = "unix://${this.management}"`,
+      '[listen]', `management_uri = "unix://${this.management}"`,
+      '[skerry]', `home = "${path.join(this.root, 'edge')}"`,
+      '[skerry.engine]', 'type = "process"', `bundles = "${this.bundles}"`,
+    ].join('\n') + '\n');
+  }
+
+  async startDaemon() {
+    this.daemon = this.start('daemon', ['daemon', '-c', path.join(this.root, 'config.toml')]);
+    await until('the daemon answers', () => this.modules());
+  }
+  async killDaemon() {
+    this.daemon.kill('SIGKILL');
+    await ended(this.daemon);
+  }
+
+  // The deployment: routes and modules as given, agent and hub added.
+  deploy({ routes, modules = {}, twins = {}, hubEnv = {} }) {
+    const content = {
+      $edgeAgent: { 'properties.desired': {
+        schemaVersion: '1.1',
+        runtime: { type: 'docker', settings: {} },
+        systemModules: {
+          edgeAgent: { type: 'docker', settings: { image: 'skerry/agent:latest' } },
+          edgeHub: { type: 'docker', status: 'running', restartPolicy: 'always', startupOrder: 0,
+            settings: { image: 'skerry/hub:latest' },
+            env: { SKERRY_LISTEN: { value: hubAddress }, ...hubEnv } },
+        },
+        modules,
+      } },
+      $edgeHub: { 'properties.desired': {
+        schemaVersion: '1.1', routes, storeAndForwardConfiguration: { timeToLiveSecs: 7200 } } },
+    };
+    for (const [name, desired] of Object.entries(twins)) content[name] = { 'properties.desired': desired };
+    this.deployContent({ modulesContent: content });
+  }
+  deployContent(content) {
+    const file = path.join(this.root, 'deployment.json');
+    fs.writeFileSync(file, JSON.stringify(content));
+    this.cloudCli('deploy', file, '--device', this.device);
+  }
+
+  module(image, extra = {}) {
+    const { env = {}, ...rest } = extra;
+    return { type: 'docker', status: 'running', restartPolicy: 'always', settings: { image: `${image}:latest` },
+      env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, { value }])), ...rest };
+  }
+
+  request(method, target) {
+    return new Promise((resolve, reject) => {
+      const request = http.request({ socketPath: this.management, path: `${target}?api-version=2022-08-03`, method,
+        timeout: 10000 }, (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece) => { body += piece; });
+        response.on('end', () => resolve({ status: response.statusCode, body: body ? JSON.parse(body) : null }));
+      });
+      request.on('timeout', () => request.destroy(new Error('timeout')));
+      request.on('error', reject);
+      request.end();
+    });
+  }
+  // By name: {status, …}.
+  async modules() {
+    const { body } = await this.request('GET', '/modules');
+    return Object.fromEntries(body.modules.map((module) => [module.name, {
+      ...module, state: module.status.runtimeStatus.status, description: module.status.runtimeStatus.description }]));
+  }
+  async untilRunning(...names) {
+    await until(`${names.join(', ')} run`, async () => {
+      const modules = await this.modules();
+      return names.every((name) => modules[name]?.state === 'running');
+    }, 30);
+  }
+
+  // Processes of this world whose command line ends with `word` ("hub", "agent", "…/sensor").
+  pids(word) {
+    return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+      try {
+        const args = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').filter(Boolean);
+        if (args[1] === 'module-shim' || !args.length || !args.at(-1).endsWith(word)) return false;
+        return fs.readFileSync(`/proc/${pid}/environ`, 'utf8').includes(this.root);
+      } catch {
+        return false;
+      }
+    });
+  }
+  pid(word) {
+    const found = this.pids(word);
+    if (found.length !== 1) throw new Error(`${found.length} processes of ${word}`);
+    return found[0];
+  }
+
+  // Every event in the cloud's log, or those of one module.
+  events(module) {
+    const text = this.cloudCli('events', '--json', '--from-start');
+    const events = text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    return module ? events.filter((event) => event.moduleId === module) : events;
+  }
+  lines(ledger, verb) {
+    const file = this.ledger(ledger);
+    if (!fs.existsSync(file)) return [];
+    return fs.readFileSync(file, 'utf8').split('\n').filter((line) => line.startsWith(`${verb} `))
+      .map((line) => line.slice(verb.length + 1));
+  }
+
+  twin(module) { return JSON.parse(this.cloudCli('twin', 'show', this.device, ...(module ? [module] : []))); }
+
+  // Everything off the power at once: daemon, shims, modules. The cloud stays as it is.
+  async powerOff() {
+    if (this.daemon) this.daemon.kill('SIGKILL');
+    const mine = () => fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+      if (pid === process.pid || pid === this.cloud?.pid) return false;
+      try {
+        return fs.readFileSync(`/proc/${pid}/environ`, 'utf8').includes(this.root) ||
+          fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.root);
+      } catch {
+        return false;
+      }
+    });
+    for (const pid of mine()) {
+      try { process.kill(pid, 'SIGKILL'); } catch { /* ended meanwhile */ }
+    }
+    await until('every process of the runtime is gone', () => mine().length === 0 || mine().every((pid) => {
+      try { process.kill(pid, 'SIGKILL'); } catch { /* ended meanwhile */ }
+      return false;
+    }));
+  }
+
+  async close() {
+    await this.powerOff();
+    if (this.cloud) await this.stopCloud('SIGKILL');
+    if (process.env.SKERRY_KEEP) console.error(`kept ${this.root}`);
+    else fs.rmSync(this.root, { recursive: true, force: true });
+  }
+
+  // For the message of a failed assertion: the ends of all logs.
+  async story() {
+    let text = '';
+    for (const role of ['cloud', 'daemon']) {
+      if (fs.existsSync(this.log(role))) text += `--- ${role}\n${fs.readFileSync(this.log(role), 'utf8').slice(-3000)}\n`;
+    }
+    for (const name of ['edgeAgent', 'edgeHub', 'sensor', 'filter', 'relay']) {
+      try {
+        text += `--- ${name}\n${this.cli('logs', name, '--tail', '40', '-H', `unix://${this.management}`)}\n`;
+      } catch { /* no such module, or no daemon */ }
+    }
+    return text;
+  }
+}
+
+// Runs `body` with a world and tears it down; a failure carries the logs.
+export async function withWorld(name, body) {
+  const world = new World(name);
+  try {
+    await body(world);
+  } catch (error) {
+    error.message += `\n${await world.story()}`;
+    throw error;
+  } finally {
+    await world.close();
+  }
+}
+
+export const sensorToCloud = 'FROM /messages/modules/sensor/outputs/temperatureOutput INTO $upstream';
+export const sensorToFilter =
+  'FROM /messages/modules/sensor/outputs/temperatureOutput INTO BrokeredEndpoint("/modules/filter/inputs/input1")';
+export const filterToCloud = 'FROM /messages/modules/filter/outputs/output1 INTO $upstream';
