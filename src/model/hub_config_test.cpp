@@ -1,0 +1,100 @@
+#include "model/hub_config.hpp"
+
+#include "model/twin.hpp"
+
+#include <boost/json.hpp>
+#include <doctest/doctest.h>
+
+#include <map>
+
+using namespace skerry;
+
+namespace {
+Result<model::ParsedHubConfig> parse(std::string_view text) {
+    return model::parse_hub_config(model::parse_object(text).value());
+}
+}  // namespace
+
+TEST_CASE("routes are texts or objects, and come in the order of their names") {
+    const auto parsed = parse(R"({"schemaVersion":"1.2","routes":{
+        "z":"FROM /* INTO $upstream",
+        "a":{"route":"FROM /messages/* INTO $upstream","priority":0,"timeToLiveSecs":60},
+        "m":{"route":"FROM /x INTO $upstream"}, "blank":" ", "gone":null},
+        "storeAndForwardConfiguration":{"timeToLiveSecs":100,"storeLimits":{"maxSizeBytes":12345678901}},
+        "mqttBroker":{}, "$version":4})");
+    REQUIRE(parsed);
+    CHECK(parsed->problems.empty());
+    const auto& config = parsed->config;
+    CHECK(config.schema_version == "1.2");
+    REQUIRE(config.routes.size() == 3);
+    CHECK(config.routes[0].name == "a");
+    CHECK(config.routes[0].text == "FROM /messages/* INTO $upstream");
+    CHECK(config.routes[0].priority == 0);
+    CHECK(config.routes[0].time_to_live_seconds == 60);
+    CHECK(config.routes[1].name == "m");
+    CHECK(config.routes[1].priority == model::default_route_priority);
+    CHECK(config.routes[1].time_to_live_seconds == 0);
+    CHECK(config.routes[2].name == "z");
+    CHECK(config.time_to_live_seconds == 100U);
+    CHECK(config.store_limit_bytes == 12345678901U);
+}
+
+TEST_CASE("schema 1.0 needs neither routes nor store settings") {
+    const auto parsed = parse(R"({"schemaVersion":"1.0"})");
+    REQUIRE(parsed);
+    CHECK(parsed->config.routes.empty());
+    CHECK(parsed->config.time_to_live_seconds == 7200U);
+    CHECK_FALSE(parsed->config.store_limit_bytes);
+}
+
+TEST_CASE("a negative time to live means for ever") {
+    const auto parsed = parse(R"({"schemaVersion":"1.0","storeAndForwardConfiguration":{"timeToLiveSecs":-1}})");
+    REQUIRE(parsed);
+    CHECK_FALSE(parsed->config.time_to_live_seconds);
+}
+
+TEST_CASE("a bad route is reported by name and the others stay usable") {
+    const auto parsed = parse(R"({"schemaVersion":"1.1","storeAndForwardConfiguration":{},"routes":{
+        "good":"FROM /* INTO $upstream","number":7,"far":{"route":"FROM /* INTO $upstream","priority":10},
+        "empty":{"priority":1},"late":{"route":"FROM /* INTO $upstream","timeToLiveSecs":-1}}})");
+    REQUIRE(parsed);
+    REQUIRE(parsed->config.routes.size() == 1);
+    CHECK(parsed->config.routes[0].name == "good");
+    std::map<std::string, std::string> problems;
+    for (const auto& problem : parsed->problems) problems[problem.where] = problem.text;
+    CHECK(problems == std::map<std::string, std::string>{
+                          {"number", "route 'number': must be a text or an object"},
+                          {"far", "route 'far'.priority: must be a whole number in 0..9"},
+                          {"empty", "route 'empty'.route: is missing"},
+                          {"late", "route 'late'.timeToLiveSecs: must be a whole number in 0..4294967295"}});
+}
+
+TEST_CASE("route objects need schema 1.1") {
+    const auto parsed = parse(R"({"schemaVersion":"1.0","routes":{"r":{"route":"FROM /* INTO $upstream"}}})");
+    REQUIRE(parsed);
+    CHECK(parsed->config.routes.empty());
+    REQUIRE(parsed->problems.size() == 1);
+    CHECK(parsed->problems[0].text.find("schemaVersion 1.1") != std::string::npos);
+}
+
+TEST_CASE("a document that says nothing reliable is refused whole") {
+    CHECK(parse(R"({"routes":{}})").error().text == "missing SchemaVersion");
+    for (const std::string version : {"1.4", "2.0", "0.9", "1", "one"}) {
+        const auto parsed = parse(R"({"schemaVersion":")" + version + R"("})");
+        REQUIRE_FALSE(parsed);
+        CHECK(parsed.error().code == Errc::unsupported);
+        CHECK(parsed.error().text == "EdgeHub config contains unsupported SchemaVersion: " + version);
+    }
+    CHECK(parse(R"({"schemaVersion":"1.1","storeAndForwardConfiguration":{}})").error().text == "routes: is missing");
+    CHECK(parse(R"({"schemaVersion":"1.1","routes":{}})").error().text == "storeAndForwardConfiguration: is missing");
+    CHECK_FALSE(parse(R"({"schemaVersion":"1.0","routes":[]})"));
+    CHECK(parse(R"({"schemaVersion":"1.0","storeAndForwardConfiguration":{"storeLimits":{"maxSizeBytes":-1}}})")
+              .error().text.starts_with("storeAndForwardConfiguration.storeLimits.maxSizeBytes: must be"));
+}
+
+TEST_CASE("a broken section that nobody uses is only reported") {
+    const auto parsed = parse(R"({"schemaVersion":"1.0","mqttBroker":7})");
+    REQUIRE(parsed);
+    REQUIRE(parsed->problems.size() == 1);
+    CHECK(parsed->problems[0].where == "mqttBroker");
+}
