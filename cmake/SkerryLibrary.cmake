@@ -1,13 +1,13 @@
-# skerry_library(<name> DEPENDS <libraries…> [EXTERNAL <targets…>] [HEAVY])
+# skerry_library(<name> DEPENDS <libraries…> [EXTERNAL <targets…>] [TEST_DEPENDS <libraries…>] [HEAVY])
 #
 # A folder under src/ is a library. Sources are found by pattern, so that no test can be left out of the build:
 #   *.cpp        the library
 #   *_test.cpp   one test executable, test_<name>, registered with CTest
 #   *_bench.cpp  one executable, bench_<name>
 #   *_fuzz.cpp   one libFuzzer executable each, fuzz_<file>, with SKERRY_FUZZ
-# HEAVY puts the compilation into a pool of one.
+# TEST_DEPENDS are for its tests alone. HEAVY puts the compilation into a pool of one.
 function(skerry_library name)
-  cmake_parse_arguments(ARG "HEAVY" "" "DEPENDS;EXTERNAL" ${ARGN})
+  cmake_parse_arguments(ARG "HEAVY" "" "DEPENDS;EXTERNAL;TEST_DEPENDS" ${ARGN})
   set(folder ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${folder}/*.cpp)
   set(sources) 
@@ -46,6 +46,9 @@ function(skerry_library name)
   if(tests)
     add_executable(test_${name} ${tests} ${CMAKE_SOURCE_DIR}/tests/unit_main.cpp)
     target_link_libraries(test_${name} PRIVATE ${target} skerry_sim rapidcheck)
+    foreach(dependency ${ARG_TEST_DEPENDS})
+      target_link_libraries(test_${name} PRIVATE skerry_${dependency})
+    endforeach()
     target_compile_definitions(test_${name} PRIVATE SKERRY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND test_${name})
     set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
