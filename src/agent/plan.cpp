@@ -1,0 +1,172 @@
+#include "agent/plan.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace skerry::agent {
+
+namespace {
+
+using Action = RestartDecision::Action;
+using model::RuntimeState;
+
+struct Verb {
+    std::string_view operator()(const EnsureIdentity&) const { return "ensureIdentity"; }
+    std::string_view operator()(const DeleteIdentity&) const { return "deleteIdentity"; }
+    std::string_view operator()(const Prepare&) const { return "prepare"; }
+    std::string_view operator()(const Create&) const { return "create"; }
+    std::string_view operator()(const Update&) const { return "update"; }
+    std::string_view operator()(const UpdateAgent&) const { return "updateAgent"; }
+    std::string_view operator()(const Start&) const { return "start"; }
+    std::string_view operator()(const Stop&) const { return "stop"; }
+    std::string_view operator()(const Restart&) const { return "restart"; }
+    std::string_view operator()(const Remove&) const { return "remove"; }
+    std::string_view operator()(const ForgetRestarts&) const { return "forgetRestarts"; }
+};
+
+std::string_view status_of(RuntimeState state) {
+    switch (state) {
+    case RuntimeState::running: return "running";
+    case RuntimeState::stopped: return "stopped";
+    case RuntimeState::failed: return "failed";
+    case RuntimeState::dead: return "dead";
+    case RuntimeState::unknown: return "unknown";
+    }
+    return "unknown";
+}
+
+class Planner {
+public:
+    explicit Planner(const PlanInput& input) : input_(input), desired_(input.desired) {
+        std::ranges::sort(desired_, {}, [](const DesiredModule& module) {
+            return std::tuple(module.order, module.name != hub_name, std::string_view(module.name));
+        });
+    }
+
+    Plan run() {
+        note_statuses();
+        if (const auto* agent = outdated_agent()) {
+            add(Prepare{agent->name});
+            add(UpdateAgent{agent->name});
+            deploying_ = false;
+        }
+        remove_unwanted();
+        for (const auto& module : desired_)
+            if (module.name != agent_name) advance(module);
+        return std::move(plan_);
+    }
+
+private:
+    void add(Command command) { plan_.commands.push_back(std::move(command)); }
+    void wake_in(Duration delay) { plan_.again = plan_.again ? std::min(*plan_.again, delay) : delay; }
+    [[nodiscard]] bool busy(const std::string& name) const { return input_.busy.contains(name); }
+    [[nodiscard]] const ObservedModule* observed(const std::string& name) const {
+        const auto found = input_.observed.find(name);
+        return found == input_.observed.end() ? nullptr : &found->second;
+    }
+
+    // Whether such a command may be tried now; if only later, the plan says when to ask again.
+    bool may(const std::string& name, Duration Holdback::*kind) {
+        const auto held = input_.held.find(name);
+        if (held == input_.held.end() || held->second.*kind <= Duration{}) return true;
+        wake_in(held->second.*kind);
+        return false;
+    }
+    bool may_deploy(const std::string& name) { return deploying_ && may(name, &Holdback::deploying); }
+
+    void note_statuses() {
+        for (const auto& [name, module] : input_.observed) plan_.status[name] = status_of(module.health.state);
+    }
+
+    const DesiredModule* outdated_agent() {
+        const auto wanted = std::ranges::find(desired_, agent_name, &DesiredModule::name);
+        if (wanted == desired_.end() || busy(wanted->name)) return nullptr;
+        const auto* current = observed(wanted->name);
+        if (current == nullptr || current->fingerprint == wanted->fingerprint) return nullptr;
+        return may_deploy(wanted->name) ? &*wanted : nullptr;
+    }
+
+    void remove_unwanted() {
+        for (const auto& [name, module] : input_.observed) {
+            if (name == agent_name || is_desired(name) || busy(name) || !may_deploy(name)) continue;
+            if (module.health.state == RuntimeState::running) add(Stop{name});
+            add(Remove{name});
+        }
+        for (const auto& name : input_.leaving)
+            if (observed(name) == nullptr && !is_desired(name) && !busy(name) && may_deploy(name))
+                add(DeleteIdentity{name});
+    }
+
+    [[nodiscard]] bool is_desired(std::string_view name) const {
+        return std::ranges::find(desired_, name, &DesiredModule::name) != desired_.end();
+    }
+
+    void advance(const DesiredModule& wanted) {
+        const auto* current = observed(wanted.name);
+        if (current == nullptr) plan_.status[wanted.name] = "unknown";
+        const bool as_wanted = current != nullptr && current->fingerprint == wanted.fingerprint;
+        if (!busy(wanted.name) && !as_wanted && may_deploy(wanted.name)) return deploy(wanted, current != nullptr);
+        if (current != nullptr) supervise(wanted, current->health);
+    }
+
+    void deploy(const DesiredModule& wanted, bool exists) {
+        add(EnsureIdentity{wanted.name});
+        add(Prepare{wanted.name});
+        if (exists) add(Update{wanted.name});
+        else add(Create{wanted.name});
+        if (wanted.running) add(Start{wanted.name});
+    }
+
+    void supervise(const DesiredModule& wanted, const Health& health) {
+        if (!wanted.running) return keep_stopped(wanted, health);
+        const auto decision = decide_restart(health, wanted.policy, input_.restart);
+        plan_.status[wanted.name] = decision.status;
+        if (busy(wanted.name)) return;
+        if (decision.again) wake_in(*decision.again);
+        switch (decision.action) {
+        case Action::none: break;
+        case Action::forget: add(ForgetRestarts{wanted.name}); break;
+        case Action::start:
+            if (may(wanted.name, &Holdback::running)) add(Start{wanted.name});
+            break;
+        case Action::restart:
+            if (may(wanted.name, &Holdback::running)) add(Restart{wanted.name});
+            break;
+        case Action::recreate:
+            if (!may_deploy(wanted.name)) break;
+            add(Remove{wanted.name});
+            deploy(wanted, false);
+            break;
+        }
+    }
+
+    void keep_stopped(const DesiredModule& wanted, const Health& health) {
+        if (busy(wanted.name) || health.state != RuntimeState::running) return;
+        if (may(wanted.name, &Holdback::running)) add(Stop{wanted.name});
+    }
+
+    const PlanInput& input_;
+    std::vector<DesiredModule> desired_;
+    bool deploying_{true};
+    Plan plan_;
+};
+
+}  // namespace
+
+std::string describe(const Command& command) {
+    return std::string(std::visit(Verb{}, command)) + ' ' + module_of(command);
+}
+
+const std::string& module_of(const Command& command) {
+    return std::visit([](const auto& one) -> const std::string& { return one.module; }, command);
+}
+
+bool is_supervision(const Command& command) {
+    return std::holds_alternative<Start>(command) || std::holds_alternative<Stop>(command) ||
+           std::holds_alternative<Restart>(command) || std::holds_alternative<ForgetRestarts>(command);
+}
+
+Plan plan(const PlanInput& input) { return Planner(input).run(); }
+
+}  // namespace skerry::agent

@@ -1,0 +1,90 @@
+// From what should be and what is to what to do next: the agent's policy, as a pure function of values.
+//
+// Promises: the same input gives the same plan; a plan never stops or removes edgeAgent; a module that is as wanted is
+//           never touched, whatever else changes; what failed is tried again for ever, ever more slowly.
+//
+// A module is "as wanted" when the fingerprint that lies on it (label net.skerry.spec) is the wanted one. So an update
+// that failed half way is seen again, after a restart of the agent too. Restart policy, startup order, pull policy and
+// wanted status are the agent's own business and never recreate a module.
+//
+// Order: edgeAgent's own update goes first and alone, for it replaces us; then removals; then the modules by
+// startupOrder, edgeHub before others of the same order, then by name.
+#pragma once
+
+#include "agent/restart.hpp"
+#include "base/clock.hpp"
+#include "model/manifest.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace skerry::agent {
+
+inline constexpr std::string_view agent_name = "edgeAgent";
+inline constexpr std::string_view hub_name = "edgeHub";
+
+// Each names the module it is about; Executor knows how.
+struct EnsureIdentity { std::string module; bool operator==(const EnsureIdentity&) const = default; };
+struct DeleteIdentity { std::string module; bool operator==(const DeleteIdentity&) const = default; };
+struct Prepare { std::string module; bool operator==(const Prepare&) const = default; };  // make the image ready
+struct Create { std::string module; bool operator==(const Create&) const = default; };
+struct Update { std::string module; bool operator==(const Update&) const = default; };  // stops, replaces
+struct UpdateAgent { std::string module; bool operator==(const UpdateAgent&) const = default; };  // ends this process
+struct Start { std::string module; bool operator==(const Start&) const = default; };
+struct Stop { std::string module; bool operator==(const Stop&) const = default; };
+struct Restart { std::string module; bool operator==(const Restart&) const = default; };  // start after an end; counted
+struct Remove { std::string module; bool operator==(const Remove&) const = default; };
+struct ForgetRestarts { std::string module; bool operator==(const ForgetRestarts&) const = default; };
+
+using Command = std::variant<EnsureIdentity, DeleteIdentity, Prepare, Create, Update, UpdateAgent, Start, Stop, Restart,
+                             Remove, ForgetRestarts>;
+
+// "start filter"
+[[nodiscard]] std::string describe(const Command& command);
+[[nodiscard]] const std::string& module_of(const Command& command);
+// Whether it keeps what exists as it should be (quick, needs no network), rather than changing what exists.
+[[nodiscard]] bool is_supervision(const Command& command);
+
+struct DesiredModule {
+    std::string name;
+    bool running{true};
+    model::RestartPolicy policy{model::RestartPolicy::on_unhealthy};
+    std::uint32_t order{0xffffffff};
+    std::string fingerprint;  // of all that would be applied
+};
+
+struct ObservedModule {
+    std::string fingerprint;  // of what was applied; empty: not by us
+    Health health;
+};
+
+// How long no command of that kind may be tried, because the last one failed.
+struct Holdback {
+    Duration deploying{};  // identity, image, create, update, remove
+    Duration running{};    // start, stop
+};
+
+struct PlanInput {
+    std::vector<DesiredModule> desired;
+    std::map<std::string, ObservedModule> observed;
+    std::map<std::string, Holdback> held;
+    std::set<std::string> busy;     // commands are under way for them: leave them alone
+    std::set<std::string> leaving;  // removed by us; their identity is still to be deleted
+    RestartSettings restart;
+};
+
+struct Plan {
+    std::vector<Command> commands;
+    std::map<std::string, std::string> status;  // what to report as runtimeStatus, by module
+    std::optional<Duration> again;               // when time alone would change the plan
+};
+
+[[nodiscard]] Plan plan(const PlanInput& input);
+
+}  // namespace skerry::agent

@@ -1,0 +1,73 @@
+#include "agent/runtime.hpp"
+
+namespace skerry::agent {
+
+Result<std::unique_ptr<DaemonRuntime>> DaemonRuntime::create(net::Network& network, Clock& clock, std::string_view uri) {
+    auto looking = daemonapi::ManagementClient::create(network, clock, uri);
+    if (!looking) return fail(looking.error().while_doing("reading IOTEDGE_MANAGEMENTURI"));
+    return std::unique_ptr<DaemonRuntime>(new DaemonRuntime(network, clock, std::string(uri), std::move(*looking)));
+}
+
+DaemonRuntime::Client DaemonRuntime::connection() {
+    // The address was accepted when this object was made.
+    return std::move(daemonapi::ManagementClient::create(network_, clock_, uri_).value());
+}
+
+Task<Result<std::vector<model::ModuleStatus>>> DaemonRuntime::list() { co_return co_await looking_->list_modules(); }
+
+Task<Result<>> DaemonRuntime::prepare(model::ModuleSpec spec) {
+    const auto daemon = connection();
+    co_return co_await daemon->prepare_update(spec);
+}
+
+Task<Result<>> DaemonRuntime::create(model::ModuleSpec spec) {
+    const auto daemon = connection();
+    co_return co_await daemon->create_module(spec);
+}
+
+Task<Result<>> DaemonRuntime::update(model::ModuleSpec spec, bool start) {
+    const auto daemon = connection();
+    co_return co_await daemon->update_module(spec, start);
+}
+
+Task<Result<>> DaemonRuntime::start(std::string name) {
+    const auto daemon = connection();
+    co_return co_await daemon->start_module(std::move(name));
+}
+
+Task<Result<>> DaemonRuntime::stop(std::string name) {
+    const auto daemon = connection();
+    co_return co_await daemon->stop_module(std::move(name));
+}
+
+Task<Result<>> DaemonRuntime::restart(std::string name) {
+    const auto daemon = connection();
+    co_return co_await daemon->restart_module(std::move(name));
+}
+
+Task<Result<>> DaemonRuntime::remove(std::string name) {
+    const auto daemon = connection();
+    co_return co_await daemon->remove_module(std::move(name));
+}
+
+Task<Result<std::vector<daemonapi::IdentityEntry>>> DaemonRuntime::identities() {
+    const auto daemon = connection();
+    co_return co_await daemon->list_identities();
+}
+
+Task<Result<daemonapi::IdentityEntry>> DaemonRuntime::create_identity(std::string module_id) {
+    const auto daemon = connection();
+    co_return co_await daemon->create_identity(std::move(module_id));
+}
+
+Task<Result<>> DaemonRuntime::delete_identity(std::string module_id) {
+    const auto daemon = connection();
+    co_return co_await daemon->delete_identity(std::move(module_id));
+}
+
+Task<Result<boost::json::object>> DaemonRuntime::system_info() {
+    const auto daemon = connection();
+    co_return co_await daemon->system_info();
+}
+
+}  // namespace skerry::agent
