@@ -106,6 +106,9 @@ struct Limits {
 // Errc::malformed: breaks the specification (wrong flags, ids of 0, bad UTF-8 or NUL in strings, wildcards in a PUBLISH
 // topic, bad filters, trailing bytes); Errc::full: larger than the limit; Errc::unsupported: CONNECT of another level
 // (ask unsupported_level()).
+//
+// Bounds: holds at most one incomplete packet (below the limit) and what was fed since next() last gave nullopt. The cost per
+// byte is constant, however the bytes are cut. After an error it holds nothing and next() repeats the error.
 class Decoder {
 public:
     explicit Decoder(Limits limits = {}) : limits_(limits) {}
@@ -116,9 +119,12 @@ public:
     [[nodiscard]] std::size_t buffered() const { return buffer_.size() - start_; }
 
 private:
+    [[nodiscard]] Result<std::optional<Packet>> decode();
+
     Limits limits_;
     std::string buffer_;
     std::size_t start_{0};
+    std::optional<Error> broken_;
     std::optional<UnsupportedLevel> unsupported_;
 };
 

@@ -4,11 +4,11 @@
 #include "model/manifest.hpp"
 #include "model/twin.hpp"
 
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -50,7 +50,8 @@ Result<std::size_t> collect(const json::object& settings, Pieces& pieces) {
     }
     for (std::size_t i = 0; i < count; ++i)
         if (pieces[i] == nullptr)
-            return fail(Errc::malformed, fmt::format("createOptions: piece {:02} is missing, but later ones are there", i));
+            return fail(Errc::malformed,
+                        fmt::format("createOptions: piece {:02} is missing, but later ones are there", i));
     return count;
 }
 
@@ -71,8 +72,8 @@ Result<> check_shape(const json::object& options) {
 
 // Members of these are the user's own names: each one counts, whatever its value.
 bool is_map(std::string_view name) {
-    constexpr std::array maps{"Labels", "ExposedPorts", "Volumes", "PortBindings", "Tmpfs",       "Sysctls",
-                              "StorageOpt", "EndpointsConfig", "Annotations", "DriverOpts", "Config"};
+    constexpr std::array maps{"Labels",     "ExposedPorts",    "Volumes",     "PortBindings", "Tmpfs", "Sysctls",
+                              "StorageOpt", "EndpointsConfig", "Annotations", "DriverOpts",   "Config"};
     return std::ranges::find(maps, name) != maps.end();
 }
 
@@ -115,7 +116,8 @@ Result<json::object> read_create_options(const json::object& settings) {
     for (std::size_t i = 0; i < *count; ++i) {
         if (!pieces[i]->is_string()) {
             const auto what = i == 0 ? "must be a text with JSON, or one object" : "must be a text";
-            return fail(Errc::malformed, fmt::format("createOptions{}: {}", i == 0 ? "" : fmt::format("{:02}", i), what));
+            return fail(Errc::malformed,
+                        fmt::format("createOptions{}: {}", i == 0 ? "" : fmt::format("{:02}", i), what));
         }
         text += std::string_view(pieces[i]->get_string());
     }

@@ -1,8 +1,8 @@
 #include "model/manifest.hpp"
 #include "model/twin.hpp"
 
-#include <boost/json.hpp>
 #include <doctest/doctest.h>
+#include <boost/json.hpp>
 
 using namespace skerry;
 namespace json = boost::json;
@@ -14,12 +14,13 @@ bool same(std::string_view a, std::string_view b) { return model::same_create_op
 
 TEST_CASE("create options are one object, one text, or numbered pieces of a text in any order") {
     const auto expected = object(R"({"Env":["A=1"],"Labels":{"x":"y"}})");
-    for (const auto* settings : {
-             R"({"createOptions":{"Env":["A=1"],"Labels":{"x":"y"}}})",
-             R"({"createOptions":"{\"Env\":[\"A=1\"],\"Labels\":{\"x\":\"y\"}}"})",
-             R"({"createOptions02":"\"}}","createoptions":"{\"Env\":[\"A=1\"],","CREATEOPTIONS01":"\"Labels\":{\"x\":\"y"})",
-             R"({"createOptions":"{\"Env\":[\"A=1\"],","createOptions1":"\"Labels\":{\"x\":\"y\"}}","image":"createOptions7"})",
-         }) {
+    for (
+        const auto* settings : {
+            R"({"createOptions":{"Env":["A=1"],"Labels":{"x":"y"}}})",
+            R"({"createOptions":"{\"Env\":[\"A=1\"],\"Labels\":{\"x\":\"y\"}}"})",
+            R"({"createOptions02":"\"}}","createoptions":"{\"Env\":[\"A=1\"],","CREATEOPTIONS01":"\"Labels\":{\"x\":\"y"})",
+            R"({"createOptions":"{\"Env\":[\"A=1\"],","createOptions1":"\"Labels\":{\"x\":\"y\"}}","image":"createOptions7"})",
+        }) {
         CAPTURE(settings);
         const auto options = model::read_create_options(object(settings));
         REQUIRE(options);
@@ -28,7 +29,8 @@ TEST_CASE("create options are one object, one text, or numbered pieces of a text
 }
 
 TEST_CASE("no create options are empty create options") {
-    for (const auto* settings : {"{}", R"({"createOptions":null})", R"({"createOptions":" "})", R"({"createOptions":"null"})"})
+    for (const auto* settings :
+         {"{}", R"({"createOptions":null})", R"({"createOptions":" "})", R"({"createOptions":"null"})"})
         CHECK(model::read_create_options(object(settings)).value().empty());
 }
 
@@ -38,7 +40,8 @@ TEST_CASE("broken create options are refused with the piece's name") {
         {R"({"createOptions":7})", "createOptions: must be"},
         {R"({"createOptions":"{","createOptions01":{}})", "createOptions01: must be"},
         {R"({"createOptions":{},"createOptions01":"}"})", "createOptions: must be"},
-        {R"({"createOptions":"{","createOptions01":"}","createOptions1":"}"})", "createOptions1: this piece is there twice"},
+        {R"({"createOptions":"{","createOptions01":"}","createOptions1":"}"})",
+         "createOptions1: this piece is there twice"},
         {R"({"createOptions100":"}"})", "createOptions100: more than 100 pieces"},
         {R"({"createOptions":{"HostConfig":[]}})", "createOptions.HostConfig: must be an object"},
         {R"({"createOptions":{"Env":["A",1]}})", "createOptions.Env: must be an array"},

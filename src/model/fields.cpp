@@ -2,9 +2,9 @@
 
 #include "base/encoding.hpp"
 
+#include <fmt/format.h>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 namespace skerry::model {
 
@@ -69,14 +69,14 @@ const json::object* Fields::required_object(std::string_view name) {
 
 std::optional<std::string> scalar_text(const json::value& value) {
     switch (value.kind()) {
-    case json::kind::string: return std::string(value.get_string());
-    case json::kind::bool_: return value.get_bool() ? "true" : "false";
-    case json::kind::int64: return fmt::format("{}", value.get_int64());
-    case json::kind::uint64: return fmt::format("{}", value.get_uint64());
-    case json::kind::double_: return fmt::format("{}", value.get_double());
-    case json::kind::null:
-    case json::kind::array:
-    case json::kind::object: break;
+        case json::kind::string: return std::string(value.get_string());
+        case json::kind::bool_: return value.get_bool() ? "true" : "false";
+        case json::kind::int64: return fmt::format("{}", value.get_int64());
+        case json::kind::uint64: return fmt::format("{}", value.get_uint64());
+        case json::kind::double_: return fmt::format("{}", value.get_double());
+        case json::kind::null:
+        case json::kind::array:
+        case json::kind::object: break;
     }
     return std::nullopt;
 }

@@ -15,7 +15,8 @@ namespace skerry::model {
 
 class Fields {
 public:
-    // `problem` is shared by all readers of one document; it stays empty while all is well. All three outlive the reader.
+    // `problem` is shared by all readers of one document; it stays empty while all is well. All three outlive the
+    // reader.
     Fields(const boost::json::object& object, std::string path, std::string& problem);
 
     [[nodiscard]] std::string text(std::string_view name, std::string_view fallback = {});

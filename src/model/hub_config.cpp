@@ -3,9 +3,9 @@
 #include "model/fields.hpp"
 #include "model/schema_version.hpp"
 
+#include <fmt/format.h>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <limits>

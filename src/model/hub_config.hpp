@@ -26,7 +26,7 @@ struct RouteConfig {
 
 struct HubConfig {
     std::string schema_version;
-    std::vector<RouteConfig> routes;  // in the order of their names
+    std::vector<RouteConfig> routes;                          // in the order of their names
     std::optional<std::uint32_t> time_to_live_seconds{7200};  // nullopt: messages never expire
     std::optional<std::uint64_t> store_limit_bytes;
 };

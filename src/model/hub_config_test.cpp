@@ -2,8 +2,8 @@
 
 #include "model/twin.hpp"
 
-#include <boost/json.hpp>
 #include <doctest/doctest.h>
+#include <boost/json.hpp>
 
 #include <map>
 
@@ -89,7 +89,8 @@ TEST_CASE("a document that says nothing reliable is refused whole") {
     CHECK(parse(R"({"schemaVersion":"1.1","routes":{}})").error().text == "storeAndForwardConfiguration: is missing");
     CHECK_FALSE(parse(R"({"schemaVersion":"1.0","routes":[]})"));
     CHECK(parse(R"({"schemaVersion":"1.0","storeAndForwardConfiguration":{"storeLimits":{"maxSizeBytes":-1}}})")
-              .error().text.starts_with("storeAndForwardConfiguration.storeLimits.maxSizeBytes: must be"));
+              .error()
+              .text.starts_with("storeAndForwardConfiguration.storeLimits.maxSizeBytes: must be"));
 }
 
 TEST_CASE("a broken section that nobody uses is only reported") {

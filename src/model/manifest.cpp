@@ -5,9 +5,9 @@
 #include "model/identity.hpp"
 #include "model/schema_version.hpp"
 
+#include <fmt/format.h>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -19,10 +19,10 @@ std::string_view name_of(DesiredStatus status) { return status == DesiredStatus:
 
 std::string_view name_of(RestartPolicy policy) {
     switch (policy) {
-    case RestartPolicy::never: return "never";
-    case RestartPolicy::on_failure: return "on-failure";
-    case RestartPolicy::on_unhealthy: return "on-unhealthy";
-    case RestartPolicy::always: return "always";
+        case RestartPolicy::never: return "never";
+        case RestartPolicy::on_failure: return "on-failure";
+        case RestartPolicy::on_unhealthy: return "on-unhealthy";
+        case RestartPolicy::always: return "always";
     }
     return "always";
 }
@@ -86,7 +86,8 @@ void read_settings(Fields& fields, std::string_view parent_host, std::string& pr
     if (const auto digest = settings.text("digest"); !digest.empty()) module.digest = digest;
 }
 
-ManifestModule read_module(std::string name, Kind kind, Fields fields, std::string_view parent_host, std::string& problem) {
+ManifestModule read_module(std::string name, Kind kind, Fields fields, std::string_view parent_host,
+                           std::string& problem) {
     ManifestModule module;
     module.name = std::move(name);
     check_type(fields);
@@ -101,12 +102,11 @@ ManifestModule read_module(std::string name, Kind kind, Fields fields, std::stri
         return module;
     }
     if (fields.good() && fields.find("status") == nullptr) fields.complain("status", "is missing");
-    module.status =
-        one_of(fields, "status", {DesiredStatus::running, DesiredStatus::stopped}, DesiredStatus::running);
-    module.restart_policy = one_of(
-        fields, "restartPolicy",
-        {RestartPolicy::never, RestartPolicy::on_failure, RestartPolicy::on_unhealthy, RestartPolicy::always},
-        kind == Kind::hub ? RestartPolicy::always : RestartPolicy::on_unhealthy);
+    module.status = one_of(fields, "status", {DesiredStatus::running, DesiredStatus::stopped}, DesiredStatus::running);
+    module.restart_policy =
+        one_of(fields, "restartPolicy",
+               {RestartPolicy::never, RestartPolicy::on_failure, RestartPolicy::on_unhealthy, RestartPolicy::always},
+               kind == Kind::hub ? RestartPolicy::always : RestartPolicy::on_unhealthy);
     const auto order = fields.number("startupOrder", last_startup_order);
     module.startup_order = static_cast<std::uint32_t>(order.value_or(last_startup_order));
     return module;
@@ -178,16 +178,19 @@ std::optional<ManifestError> check_schema_version(const std::string& text) {
     const auto version = parse_schema_version(text);
     if (!version) return ManifestError{412, fmt::format("Invalid desired properties schema version {}", text)};
     if (version->major == 1 && version->minor <= 1) return std::nullopt;
-    return ManifestError{412, fmt::format("The desired properties schema version {} is not compatible with the expected "
-                                          "version 1.1.0", text)};
+    return ManifestError{412,
+                         fmt::format("The desired properties schema version {} is not compatible with the expected "
+                                     "version 1.1.0",
+                                     text)};
 }
 }  // namespace
 
 std::expected<Manifest, ManifestError> parse_manifest(const json::object& desired, std::string_view parent_host) {
     const auto is_metadata = [](const auto& member) { return member.key().starts_with('$'); };
     if (std::ranges::all_of(desired, is_metadata))
-        return std::unexpected(ManifestError{417, "This device has an empty configuration for the edge agent. Please set a "
-                                                  "deployment manifest."});
+        return std::unexpected(ManifestError{417,
+                                             "This device has an empty configuration for the edge agent. Please set a "
+                                             "deployment manifest."});
     std::string problem;
     Manifest manifest;
     Fields top(desired, {}, problem);

@@ -1,4 +1,5 @@
-// The agent's deployment manifest: the desired properties of $edgeAgent (agent-and-daemon.md 1), read whole or not at all.
+// The agent's deployment manifest: the desired properties of $edgeAgent (agent-and-daemon.md 1), read whole or not at
+// all.
 #pragma once
 
 #include "base/result.hpp"
@@ -32,7 +33,7 @@ struct ManifestModule {
     RestartPolicy restart_policy{RestartPolicy::on_unhealthy};
     PullPolicy pull_policy{PullPolicy::on_create};
     std::uint32_t startup_order{last_startup_order};
-    std::string image;  // normalised: with a tag, $upstream replaced
+    std::string image;                   // normalised: with a tag, $upstream replaced
     boost::json::object create_options;  // as written, pieces joined
     std::optional<std::string> digest;
     std::map<std::string, std::string> env;
@@ -50,8 +51,8 @@ struct Manifest {
     std::string min_docker_version;  // carried and reported, never enforced
     std::string logging_options;
     std::map<std::string, RegistryCredential> registry_credentials;
-    std::optional<ManifestModule> agent;  // systemModules.edgeAgent
-    std::optional<ManifestModule> hub;    // systemModules.edgeHub; absent means: remove the hub
+    std::optional<ManifestModule> agent;            // systemModules.edgeAgent
+    std::optional<ManifestModule> hub;              // systemModules.edgeHub; absent means: remove the hub
     std::map<std::string, ManifestModule> modules;  // without the system modules
 };
 
@@ -62,8 +63,8 @@ struct ManifestError {
     std::string text;
 };
 
-// Members that start with '$' are the twin's and ignored, unknown ones too. `parent_host` replaces $upstream in images and
-// registry addresses (IOTEDGE_GATEWAYHOSTNAME); empty when there is none.
+// Members that start with '$' are the twin's and ignored, unknown ones too. `parent_host` replaces $upstream in images
+// and registry addresses (IOTEDGE_GATEWAYHOSTNAME); empty when there is none.
 [[nodiscard]] std::expected<Manifest, ManifestError> parse_manifest(const boost::json::object& desired,
                                                                     std::string_view parent_host);
 
@@ -74,7 +75,8 @@ struct ManifestError {
 [[nodiscard]] Result<boost::json::object> read_create_options(const boost::json::object& settings);
 // Sets createOptions, createOptions01, … with at most 512 bytes each, cut between characters.
 void write_create_options(const boost::json::object& options, boost::json::object& settings);
-// Whether both mean the same to a container engine: "Privileged": false equals absent, and so do null, 0 and an empty HostConfig.
+// Whether both mean the same to a container engine: "Privileged": false equals absent, and so do null, 0 and an empty
+// HostConfig.
 [[nodiscard]] bool same_create_options(const boost::json::object& a, const boost::json::object& b);
 
 }  // namespace skerry::model

@@ -2,8 +2,8 @@
 
 #include "model/twin.hpp"
 
-#include <boost/json.hpp>
 #include <doctest/doctest.h>
+#include <boost/json.hpp>
 
 using namespace skerry;
 namespace json = boost::json;
@@ -75,7 +75,8 @@ TEST_CASE("what a manifest leaves out has the defaults of the existing agent") {
 
     REQUIRE(manifest->hub);
     CHECK(manifest->hub->restart_policy == model::RestartPolicy::always);
-    CHECK(manifest->hub->env == std::map<std::string, std::string>{{"OptimizeForPerformance", "false"}, {"N", "5"}, {"none", ""}});
+    CHECK(manifest->hub->env ==
+          std::map<std::string, std::string>{{"OptimizeForPerformance", "false"}, {"N", "5"}, {"none", ""}});
     REQUIRE(manifest->agent);
     CHECK(manifest->agent->status == model::DesiredStatus::running);
     CHECK(manifest->agent->restart_policy == model::RestartPolicy::always);
@@ -119,26 +120,34 @@ TEST_CASE("a manifest with anything wrong is refused whole, and the text names m
          "runtime.settings.registryCredentials.r.password: is blank"},
         {R"({"systemModules":null})", "systemModules: is missing"},
         {R"({"systemModules":{"edgeHub":{"status":null}}})", "systemModules.edgeHub.status: is missing"},
-        {R"({"systemModules":{"edgeAgent":{"settings":{"image":null}}}})", "systemModules.edgeAgent.settings.image: is missing"},
+        {R"({"systemModules":{"edgeAgent":{"settings":{"image":null}}}})",
+         "systemModules.edgeAgent.settings.image: is missing"},
         {R"({"modules":[]})", "modules: must be an object"},
         {R"({"modules":{"filter":1}})", "modules.filter: must be an object"},
         {R"({"modules":{"a b":{}}})", "modules.a b: is no valid module id"},
         {R"({"modules":{"edgeHub":{}}})", "modules.edgeHub: this name is reserved for systemModules"},
         {R"({"modules":{"filter":{"type":null}}})", "modules.filter.type: is missing"},
-        {R"({"modules":{"filter":{"status":"backoff"}}})", "modules.filter.status: 'backoff' is none of 'running', 'stopped'"},
-        {R"({"modules":{"filter":{"restartPolicy":"sometimes"}}})", "modules.filter.restartPolicy: 'sometimes' is none of"},
+        {R"({"modules":{"filter":{"status":"backoff"}}})",
+         "modules.filter.status: 'backoff' is none of 'running', 'stopped'"},
+        {R"({"modules":{"filter":{"restartPolicy":"sometimes"}}})",
+         "modules.filter.restartPolicy: 'sometimes' is none of"},
         {R"({"modules":{"filter":{"imagePullPolicy":"x"}}})", "modules.filter.imagePullPolicy: 'x' is none of"},
-        {R"({"modules":{"filter":{"startupOrder":-1}}})", "modules.filter.startupOrder: must be a whole number in 0..4294967295"},
+        {R"({"modules":{"filter":{"startupOrder":-1}}})",
+         "modules.filter.startupOrder: must be a whole number in 0..4294967295"},
         {R"({"modules":{"filter":{"startupOrder":4294967296}}})", "modules.filter.startupOrder: must be"},
         {R"({"modules":{"filter":{"env":{"A=B":{"value":"x"}}}}})", "modules.filter.env.A=B: is no name"},
         {R"({"modules":{"filter":{"env":{"A":"x"}}}})", "modules.filter.env.A: must be an object"},
         {R"({"modules":{"filter":{"env":{"A":{"value":[]}}}}})", "modules.filter.env.A.value: must be a text"},
         {R"({"modules":{"filter":{"settings":null}}})", "modules.filter.settings: is missing"},
-        {R"({"modules":{"filter":{"settings":{"image":"a:b:c"}}}})", "modules.filter.settings.image: 'a:b:c' is no image reference"},
+        {R"({"modules":{"filter":{"settings":{"image":"a:b:c"}}}})",
+         "modules.filter.settings.image: 'a:b:c' is no image reference"},
         {R"({"modules":{"filter":{"settings":{"image":"$other/x"}}}})", "modules.filter.settings.image: '$other/x'"},
-        {R"({"modules":{"filter":{"settings":{"createOptions":null}}}})", "modules.filter.settings.createOptions: piece 00 is missing"},
-        {R"({"modules":{"filter":{"settings":{"createOptions01":"!"}}}})", "modules.filter.settings.createOptions: invalid JSON"},
-        {R"({"modules":{"filter":{"settings":{"createOptions03":"!"}}}})", "modules.filter.settings.createOptions: piece 02 is missing"},
+        {R"({"modules":{"filter":{"settings":{"createOptions":null}}}})",
+         "modules.filter.settings.createOptions: piece 00 is missing"},
+        {R"({"modules":{"filter":{"settings":{"createOptions01":"!"}}}})",
+         "modules.filter.settings.createOptions: invalid JSON"},
+        {R"({"modules":{"filter":{"settings":{"createOptions03":"!"}}}})",
+         "modules.filter.settings.createOptions: piece 02 is missing"},
     };
     for (const auto& [patch, expected] : cases) {
         CAPTURE(patch);

@@ -15,7 +15,8 @@ std::size_t size_of(const Properties& properties) {
 }  // namespace
 
 const std::optional<std::string>* find(const Properties& properties, std::string_view name) {
-    const auto at = std::ranges::find(properties, name, [](const auto& entry) { return std::string_view(entry.first); });
+    const auto at =
+        std::ranges::find(properties, name, [](const auto& entry) { return std::string_view(entry.first); });
     return at == properties.end() ? nullptr : &at->second;
 }
 

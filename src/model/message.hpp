@@ -22,8 +22,8 @@ using Properties = std::vector<std::pair<std::string, std::optional<std::string>
 struct Message {
     std::string body;
     Properties properties;  // of the application
-    // Under the internal names of the reference (edge-hub.md 1.7): messageId, cid, contentType, contentEncoding, outputName,
-    // inputName, connectionDeviceId, connectionModuleId, enqueuedTime, edgeMessageId, …
+    // Under the internal names of the reference (edge-hub.md 1.7): messageId, cid, contentType, contentEncoding,
+    // outputName, inputName, connectionDeviceId, connectionModuleId, enqueuedTime, edgeMessageId, …
     Properties system;
 
     [[nodiscard]] std::optional<std::string_view> system_property(std::string_view name) const;

@@ -6,11 +6,11 @@ namespace skerry::model {
 
 std::string_view name_of(RuntimeState state) {
     switch (state) {
-    case RuntimeState::unknown: return "unknown";
-    case RuntimeState::running: return "running";
-    case RuntimeState::stopped: return "stopped";
-    case RuntimeState::failed: return "failed";
-    case RuntimeState::dead: return "dead";
+        case RuntimeState::unknown: return "unknown";
+        case RuntimeState::running: return "running";
+        case RuntimeState::stopped: return "stopped";
+        case RuntimeState::failed: return "failed";
+        case RuntimeState::dead: return "dead";
     }
     return "unknown";
 }

@@ -1,11 +1,11 @@
 // What a module may report (edge-hub.md 6.4).
 #include "model/twin.hpp"
 
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -34,24 +34,27 @@ char32_t next_code_point(std::string_view text, std::size_t& position) {
     const auto first = byte(position);
     const std::size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     char32_t code = length == 1 ? first : first & (0xffU >> (length + 1));
-    for (std::size_t i = 1; i < length && position + i < text.size(); ++i) code = code << 6 | (byte(position + i) & 0x3fU);
+    for (std::size_t i = 1; i < length && position + i < text.size(); ++i)
+        code = code << 6 | (byte(position + i) & 0x3fU);
     position += length;
     return code;
 }
 
 bool is_forbidden(char32_t c) {
     constexpr std::u32string_view spaces = U"\u00a0\u1680\u2028\u2029\u202f\u205f\u3000";
-    return c <= 0x20 || (c >= 0x7f && c <= 0x9f) || c == U'.' || c == U'$' || c == U'#' || (c >= 0x2000 && c <= 0x200a) ||
-           spaces.find(c) != std::u32string_view::npos;
+    return c <= 0x20 || (c >= 0x7f && c <= 0x9f) || c == U'.' || c == U'$' || c == U'#' ||
+           (c >= 0x2000 && c <= 0x200a) || spaces.find(c) != std::u32string_view::npos;
 }
 
 Result<> validate_name(std::string_view name, const std::string& path) {
     if (name.size() > longest_name)
-        return fail(Errc::malformed, fmt::format("{} has a member whose name has more than {} bytes", at(path), longest_name));
+        return fail(Errc::malformed,
+                    fmt::format("{} has a member whose name has more than {} bytes", at(path), longest_name));
     for (std::size_t position = 0; position < name.size();) {
         if (is_forbidden(next_code_point(name, position)))
-            return fail(Errc::malformed, fmt::format("the name of {} has a control character, white space, '.', '$' or '#'",
-                                                     at(joined(path, name))));
+            return fail(Errc::malformed,
+                        fmt::format("the name of {} has a control character, white space, '.', '$' or '#'",
+                                    at(joined(path, name))));
     }
     return {};
 }
@@ -70,7 +73,8 @@ Result<> validate_object(const json::object& object, const std::string& path, st
 
 Result<> validate_array(const json::array& array, const std::string& path, std::size_t depth) {
     for (std::size_t i = 0; i < array.size(); ++i)
-        if (auto ok = validate_value(array[i], fmt::format("{}[{}]", path, i), depth + 1, Within::array); !ok) return ok;
+        if (auto ok = validate_value(array[i], fmt::format("{}[{}]", path, i), depth + 1, Within::array); !ok)
+            return ok;
     return {};
 }
 

@@ -1,7 +1,7 @@
 #include "model/twin.hpp"
 
-#include <boost/json.hpp>
 #include <doctest/doctest.h>
+#include <boost/json.hpp>
 
 using namespace skerry;
 namespace json = boost::json;

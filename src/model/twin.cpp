@@ -1,9 +1,9 @@
 #include "model/twin.hpp"
 
+#include <fmt/format.h>
 #include <boost/json/object.hpp>
 #include <boost/json/parser.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 namespace skerry::model {
 

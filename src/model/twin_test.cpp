@@ -1,8 +1,8 @@
 #include "model/twin.hpp"
 
-#include <boost/json.hpp>
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
+#include <boost/json.hpp>
 
 using namespace skerry;
 namespace json = boost::json;
@@ -16,7 +16,8 @@ rc::Gen<json::value> any_value(int depth);
 rc::Gen<json::object> any_document(int depth) {
     const auto name = rc::gen::element<std::string>("a", "b", "c", "d");
     const auto member = rc::gen::pair(name, any_value(depth - 1));
-    const auto members = rc::gen::resize(5, rc::gen::container<std::vector<std::pair<std::string, json::value>>>(member));
+    const auto members =
+        rc::gen::resize(5, rc::gen::container<std::vector<std::pair<std::string, json::value>>>(member));
     return rc::gen::map(members, [](const auto& entries) {
         json::object out;
         for (const auto& [key, value] : entries) out[key] = value;
@@ -26,8 +27,10 @@ rc::Gen<json::object> any_document(int depth) {
 
 rc::Gen<json::value> any_value(int depth) {
     const auto number = rc::gen::map(rc::gen::inRange(0, 3), [](int n) { return json::value(n); });
-    const auto text = rc::gen::map(rc::gen::element<std::string>("", "x"), [](const std::string& s) { return json::value(s); });
-    const auto list = rc::gen::map(rc::gen::inRange(0, 3), [](int n) { return json::value(json::array(n, json::value(n))); });
+    const auto text =
+        rc::gen::map(rc::gen::element<std::string>("", "x"), [](const std::string& s) { return json::value(s); });
+    const auto list =
+        rc::gen::map(rc::gen::inRange(0, 3), [](int n) { return json::value(json::array(n, json::value(n))); });
     if (depth <= 0) return rc::gen::oneOf(number, text, list);
     const auto nested = rc::gen::map(any_document(depth), [](json::object o) { return json::value(std::move(o)); });
     return rc::gen::weightedOneOf<json::value>({{1, number}, {1, text}, {1, list}, {2, nested}});
@@ -41,7 +44,8 @@ void checked(const char* what, const auto& property) {
 
 TEST_CASE("a patch replaces values, merges objects and removes what is null") {
     auto document = object(R"({"keep":1,"change":{"x":1,"y":{"z":2}},"drop":[1],"list":[1,2]})");
-    model::merge_patch(document, object(R"({"change":{"x":null,"y":{"w":3}},"drop":null,"list":[{"n":null}],"never":null})"));
+    model::merge_patch(document,
+                       object(R"({"change":{"x":null,"y":{"w":3}},"drop":null,"list":[{"n":null}],"never":null})"));
     CHECK(document == object(R"({"keep":1,"change":{"y":{"z":2,"w":3}},"list":[{"n":null}]})"));
 }
 
