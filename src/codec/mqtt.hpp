@@ -66,10 +66,18 @@ struct Publish {
     PacketId id{0};  // present iff qos > 0
     Properties properties;
 };
-struct Puback { PacketId id; };
-struct Pubrec { PacketId id; };
-struct Pubrel { PacketId id; };
-struct Pubcomp { PacketId id; };
+struct Puback {
+    PacketId id;
+};
+struct Pubrec {
+    PacketId id;
+};
+struct Pubrel {
+    PacketId id;
+};
+struct Pubcomp {
+    PacketId id;
+};
 
 struct Subscription {
     std::string filter;
@@ -87,7 +95,9 @@ struct Unsubscribe {
     PacketId id;
     std::vector<std::string> filters;
 };
-struct Unsuback { PacketId id; };
+struct Unsuback {
+    PacketId id;
+};
 struct Pingreq {};
 struct Pingresp {};
 struct Disconnect {};
@@ -96,7 +106,9 @@ using Packet = std::variant<Connect, Connack, Publish, Puback, Pubrec, Pubrel, P
                             Unsuback, Pingreq, Pingresp, Disconnect>;
 
 // CONNECT with a level other than 4: the decoder stops, and the server answers unacceptable_protocol.
-struct UnsupportedLevel { std::uint8_t level; };
+struct UnsupportedLevel {
+    std::uint8_t level;
+};
 
 struct Limits {
     std::size_t packet_bytes{262144};  // with its fixed header
@@ -107,8 +119,9 @@ struct Limits {
 // topic, bad filters, trailing bytes); Errc::full: larger than the limit; Errc::unsupported: CONNECT of another level
 // (ask unsupported_level()).
 //
-// Bounds: holds at most one incomplete packet (below the limit) and what was fed since next() last gave nullopt. The cost per
-// byte is constant, however the bytes are cut. After an error it holds nothing and next() repeats the error.
+// Bounds: holds at most one incomplete packet (below the limit) and what was fed since next() last gave nullopt.
+// The cost per byte is constant, however the bytes are cut. After an error it holds nothing and next() repeats the
+// error.
 class Decoder {
 public:
     explicit Decoder(Limits limits = {}) : limits_(limits) {}
