@@ -19,10 +19,13 @@ struct HttpServerLimits {
     codec::HttpLimits message;
     Duration idle{std::chrono::seconds(120)};       // between requests of a kept-alive connection
     Duration body_arrival{std::chrono::seconds(5)};  // from the first byte of a request to its last: then 408
+    Duration handshake{std::chrono::seconds(10)};
+    Duration sending{std::chrono::seconds(60)};  // for the peer to take a whole answer (not one with `next_chunk`)
 };
 
 // Serves requests on `stream` (handshake included) until the peer closes, a limit is hit, or the task is cancelled.
-// A response with `next_chunk` is sent chunked, piece by piece, as the peer takes it.
+// A response with `next_chunk` is sent chunked, piece by piece, as the peer takes it; when the peer goes away meanwhile,
+// the pending next_chunk is cancelled. Requests over a limit are answered with 400, 408, 413 or 431.
 [[nodiscard]] Task<> serve_http(Stream& stream, Clock& clock, const HttpHandler& handler, HttpServerLimits limits = {});
 
 // How to reach a server for one exchange: a closure over connect_unix or connect_tls.
@@ -32,15 +35,16 @@ using Connector = std::function<Task<Result<std::unique_ptr<Stream>>>()>;
 // exchange on a kept connection that the server just closed is tried again once on a new connection.
 class HttpClient {
 public:
-    HttpClient(Clock& clock, Connector connector, codec::HttpLimits limits = {});
+    // `host` is sent as Host when a request has none.
+    HttpClient(Clock& clock, Connector connector, codec::HttpLimits limits = {}, std::string host = "localhost");
     ~HttpClient();
 
     // Waits at most `limit` for the whole answer. Sets Host (when absent) and Content-Length.
     // Errors: unreachable, timeout, malformed (the answer). Any HTTP status is a success here.
     [[nodiscard]] Task<Result<codec::HttpResponse>> exchange(codec::HttpRequest request, Duration limit);
 
-    // As exchange, but hands over the body as it arrives (logs --follow). Ends when the server ends, or `on_body`
-    // returns false. No limit on the body's time or size.
+    // As exchange, but hands over the body of a 2xx answer as it arrives (logs --follow); any other answer is whole. Ends
+    // when the server ends, or `on_body` returns false. No limit on a 2xx body's time or size.
     [[nodiscard]] Task<Result<codec::HttpResponse>> stream(codec::HttpRequest request,
                                                            std::function<bool(std::string_view)> on_body);
 
