@@ -32,11 +32,15 @@ void watch_signals(asio::signal_set& signals, Event& stop) {
 }
 }  // namespace
 
-int Loop::run(const std::function<Task<int>(Event& stop)>& main) {
+int Loop::run(const std::function<Task<int>(Event& stop)>& main, Signals which) {
     std::signal(SIGPIPE, SIG_IGN);
     Event stop(executor());
-    asio::signal_set signals(state_->context, SIGINT, SIGTERM);
-    watch_signals(signals, stop);
+    asio::signal_set signals(state_->context);
+    if (which == Signals::watched) {
+        signals.add(SIGINT);
+        signals.add(SIGTERM);
+        watch_signals(signals, stop);
+    }
     int exit_code = EXIT_FAILURE;
     std::exception_ptr failure;
     asio::co_spawn(state_->context, main(stop), [&](std::exception_ptr error, int value) {
