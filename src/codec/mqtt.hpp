@@ -141,10 +141,13 @@ private:
     std::optional<UnsupportedLevel> unsupported_;
 };
 
-// Appends the packet. The values must be valid (ids not 0, strings up to 65,535 bytes).
-void encode(const Packet& packet, std::string& out);
+inline constexpr std::size_t longest_string = 65535;  // of topics, filters, client ids, user names, passwords
+
+// Appends the packet. False, with nothing appended, when a string is longer than `longest_string` or the packet larger
+// than 256 MB. The other values must be valid (ids not 0 where there is one).
+bool encode(const Packet& packet, std::string& out);
 // A PUBLISH whose payload is shared and must not be copied into a Packet first.
-void encode_publish(std::string_view topic, std::string_view payload, QoS qos, bool dup, bool retain, PacketId id,
+bool encode_publish(std::string_view topic, std::string_view payload, QoS qos, bool dup, bool retain, PacketId id,
                     std::string& out);
 
 // Filter matching after section 4.7, `$`-topics included.

@@ -1,12 +1,10 @@
 #include "codec/mqtt.hpp"
 
 #include <cassert>
-#include <type_traits>
 
 namespace skerry::codec::mqtt {
 
 namespace {
-constexpr std::size_t longest_string = 65535;
 constexpr std::size_t longest_body = 268435455;
 
 void put_u8(std::string& out, std::size_t value) { out.push_back(static_cast<char>(value)); }
@@ -16,14 +14,14 @@ void put_u16(std::string& out, std::size_t value) {
     put_u8(out, value & 0xff);
 }
 
-void put_string(std::string& out, std::string_view text) {
-    assert(text.size() <= longest_string);
+bool put_string(std::string& out, std::string_view text) {
+    if (text.size() > longest_string) return false;
     put_u16(out, text.size());
     out.append(text);
+    return true;
 }
 
 void put_header(std::string& out, std::uint8_t first, std::size_t body_bytes) {
-    assert(body_bytes <= longest_body);
     put_u8(out, first);
     do {
         put_u8(out, (body_bytes & 0x7f) | (body_bytes > 0x7f ? 0x80U : 0U));
@@ -31,15 +29,23 @@ void put_header(std::string& out, std::uint8_t first, std::size_t body_bytes) {
     } while (body_bytes > 0);
 }
 
-void put_packet(std::string& out, std::uint8_t first, std::string_view body) {
+bool put_packet(std::string& out, std::uint8_t first, std::string_view body) {
+    if (body.size() > longest_body) return false;
     put_header(out, first, body.size());
     out.append(body);
+    return true;
 }
 
-void put_id_packet(std::string& out, std::uint8_t first, PacketId id) {
+bool put_id_packet(std::string& out, std::uint8_t first, PacketId id) {
     assert(id != 0);
     put_header(out, first, 2);
     put_u16(out, id);
+    return true;
+}
+
+bool put_empty_packet(std::string& out, std::uint8_t first) {
+    put_header(out, first, 0);
+    return true;
 }
 
 unsigned number(QoS qos) { return static_cast<unsigned>(qos); }
@@ -55,72 +61,75 @@ std::uint8_t connect_flags(const Connect& packet) {
 struct Encoder {
     std::string& out;
 
-    void operator()(const Connect& packet) const {
+    bool operator()(const Connect& packet) const {
         assert(packet.user_name || !packet.password);
         std::string body;
         put_string(body, "MQTT");
         put_u8(body, packet.level);
         put_u8(body, connect_flags(packet));
         put_u16(body, packet.keep_alive_seconds);
-        put_string(body, packet.client_id);
-        if (packet.will) {
-            put_string(body, packet.will->topic);
-            put_string(body, packet.will->payload);
-        }
-        if (packet.user_name) put_string(body, *packet.user_name);
-        if (packet.password) put_string(body, *packet.password);
-        put_packet(out, 0x10, body);
+        bool fits = put_string(body, packet.client_id);
+        if (packet.will) fits = fits && put_string(body, packet.will->topic) && put_string(body, packet.will->payload);
+        if (packet.user_name) fits = fits && put_string(body, *packet.user_name);
+        if (packet.password) fits = fits && put_string(body, *packet.password);
+        return fits && put_packet(out, 0x10, body);
     }
-    void operator()(const Connack& packet) const {
+    bool operator()(const Connack& packet) const {
         put_header(out, 0x20, 2);
         put_u8(out, packet.session_present ? 1 : 0);
         put_u8(out, static_cast<std::uint8_t>(packet.code));
+        return true;
     }
-    void operator()(const Publish& packet) const {
-        encode_publish(packet.topic, packet.payload, packet.qos, packet.dup, packet.retain, packet.id, out);
+    bool operator()(const Publish& packet) const {
+        return encode_publish(packet.topic, packet.payload, packet.qos, packet.dup, packet.retain, packet.id, out);
     }
-    void operator()(const Puback& packet) const { put_id_packet(out, 0x40, packet.id); }
-    void operator()(const Pubrec& packet) const { put_id_packet(out, 0x50, packet.id); }
-    void operator()(const Pubrel& packet) const { put_id_packet(out, 0x62, packet.id); }
-    void operator()(const Pubcomp& packet) const { put_id_packet(out, 0x70, packet.id); }
-    void operator()(const Subscribe& packet) const {
+    bool operator()(const Puback& packet) const { return put_id_packet(out, 0x40, packet.id); }
+    bool operator()(const Pubrec& packet) const { return put_id_packet(out, 0x50, packet.id); }
+    bool operator()(const Pubrel& packet) const { return put_id_packet(out, 0x62, packet.id); }
+    bool operator()(const Pubcomp& packet) const { return put_id_packet(out, 0x70, packet.id); }
+    bool operator()(const Subscribe& packet) const {
         std::string body;
         put_u16(body, packet.id);
         for (const auto& [filter, qos] : packet.filters) {
-            put_string(body, filter);
+            if (!put_string(body, filter)) return false;
             put_u8(body, number(qos));
         }
-        put_packet(out, 0x82, body);
+        return put_packet(out, 0x82, body);
     }
-    void operator()(const Suback& packet) const {
-        put_header(out, 0x90, 2 + packet.codes.size());
-        put_u16(out, packet.id);
-        for (const auto code : packet.codes) put_u8(out, code);
-    }
-    void operator()(const Unsubscribe& packet) const {
+    bool operator()(const Suback& packet) const {
         std::string body;
         put_u16(body, packet.id);
-        for (const auto& filter : packet.filters) put_string(body, filter);
-        put_packet(out, 0xa2, body);
+        for (const auto code : packet.codes) put_u8(body, code);
+        return put_packet(out, 0x90, body);
     }
-    void operator()(const Unsuback& packet) const { put_id_packet(out, 0xb0, packet.id); }
-    void operator()(const Pingreq&) const { put_header(out, 0xc0, 0); }
-    void operator()(const Pingresp&) const { put_header(out, 0xd0, 0); }
-    void operator()(const Disconnect&) const { put_header(out, 0xe0, 0); }
+    bool operator()(const Unsubscribe& packet) const {
+        std::string body;
+        put_u16(body, packet.id);
+        for (const auto& filter : packet.filters)
+            if (!put_string(body, filter)) return false;
+        return put_packet(out, 0xa2, body);
+    }
+    bool operator()(const Unsuback& packet) const { return put_id_packet(out, 0xb0, packet.id); }
+    bool operator()(const Pingreq&) const { return put_empty_packet(out, 0xc0); }
+    bool operator()(const Pingresp&) const { return put_empty_packet(out, 0xd0); }
+    bool operator()(const Disconnect&) const { return put_empty_packet(out, 0xe0); }
 };
 }  // namespace
 
-void encode(const Packet& packet, std::string& out) { std::visit(Encoder{out}, packet); }
+bool encode(const Packet& packet, std::string& out) { return std::visit(Encoder{out}, packet); }
 
-void encode_publish(std::string_view topic, std::string_view payload, QoS qos, bool dup, bool retain, PacketId id,
+bool encode_publish(std::string_view topic, std::string_view payload, QoS qos, bool dup, bool retain, PacketId id,
                     std::string& out) {
     const bool has_id = qos != QoS::at_most_once;
     assert(has_id == (id != 0));
+    const auto body_bytes = 2 + topic.size() + (has_id ? 2 : 0) + payload.size();
+    if (topic.size() > longest_string || body_bytes > longest_body) return false;
     const unsigned first = 0x30U | (dup ? 8U : 0U) | number(qos) << 1 | (retain ? 1U : 0U);
-    put_header(out, static_cast<std::uint8_t>(first), 2 + topic.size() + (has_id ? 2 : 0) + payload.size());
+    put_header(out, static_cast<std::uint8_t>(first), body_bytes);
     put_string(out, topic);
     if (has_id) put_u16(out, id);
     out.append(payload);
+    return true;
 }
 
 }  // namespace skerry::codec::mqtt

@@ -243,6 +243,20 @@ TEST_CASE("a CONNECT of another level is told apart, so that it can be answered"
     }
 }
 
+TEST_CASE("what MQTT can't carry is not encoded, and nothing of it is") {
+    std::string out = "before";
+    const std::string fits(65535, 'x');
+    const auto too_long = fits + "x";
+    CHECK_FALSE(encode_publish(too_long, "", QoS::at_most_once, false, false, 0, out));
+    CHECK_FALSE(encode(Subscribe{1, {{"a", {}}, {too_long, {}}}}, out));
+    CHECK_FALSE(encode(Unsubscribe{1, {too_long}}, out));
+    auto connect = full_connect();
+    connect.password = too_long;
+    CHECK_FALSE(encode(connect, out));
+    CHECK(out == "before");
+    CHECK(encode_publish(fits, "", QoS::at_most_once, false, false, 0, out));
+}
+
 TEST_CASE("a packet over the limit is refused by its header, before its body is stored") {
     const auto publish = [](std::size_t total) {
         const std::string topic = "t";
