@@ -14,9 +14,9 @@
 namespace skerry::iothub {
 
 struct SasToken {
-    std::string resource;   // sr, exactly as written in the token: the signature is over this text
-    std::string signature;  // sig, decoded to bytes
-    std::string expiry;     // se, as written
+    std::string resource;               // sr, exactly as written in the token: the signature is over this text
+    std::string signature;              // sig, decoded to bytes
+    std::string expiry;                 // se, as written
     std::optional<std::string> policy;  // skn
 
     // When it expires; far away for values in milliseconds.
@@ -40,8 +40,8 @@ struct SasToken {
 // "host/devices/d/modules/m" of an identity, ids percent-encoded; what goes (encoded once more) into sr.
 [[nodiscard]] std::string resource_of(std::string_view host, const model::Identity& identity);
 
-// Whether the token's resource covers `identity` at one of `hosts`: whole segments, prefix, case ignored (4). A host-only
-// resource covers all; a device's resource covers its modules.
+// Whether the token's resource covers `identity` at one of `hosts`: whole segments, prefix, case ignored (4). A
+// host-only resource covers all; a device's resource covers its modules.
 [[nodiscard]] bool covers(const SasToken& token, std::span<const std::string> hosts, const model::Identity& identity);
 // For service requests: whether it names the host itself or a path under it.
 [[nodiscard]] bool covers_host(const SasToken& token, std::span<const std::string> hosts);
@@ -50,8 +50,8 @@ struct ConnectionString {
     std::string host;
     std::string device_id;
     std::string module_id;
-    std::string key;          // decoded bytes of SharedAccessKey
-    std::string policy;       // SharedAccessKeyName
+    std::string key;     // decoded bytes of SharedAccessKey
+    std::string policy;  // SharedAccessKeyName
     std::string gateway_host;
     bool x509{false};
 };

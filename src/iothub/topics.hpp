@@ -1,4 +1,5 @@
-// IoT Hub's MQTT dialect <-> values: user names, topics, property bags (edge-hub.md 1.4, 1.6 to 1.8; iot-hub-wire.md 1.1, 1.2).
+// IoT Hub's MQTT dialect <-> values: user names, topics, property bags (edge-hub.md 1.4, 1.6 to 1.8;
+// iot-hub-wire.md 1.1, 1.2).
 #pragma once
 
 #include "base/result.hpp"
@@ -24,16 +25,19 @@ struct UserName {
 };
 [[nodiscard]] Result<UserName> parse_user_name(std::string_view text);
 [[nodiscard]] std::string format_user_name(std::string_view host, const model::Identity& identity,
-                                           std::string_view client_type, const std::vector<std::string>& auth_chain = {});
+                                           std::string_view client_type,
+                                           const std::vector<std::string>& auth_chain = {});
 
-// "k=v&k2=v2", percent-encoded both sides; system names ("$.mid", also "%24.mid") become system properties.
+enum class Direction { to_hub, to_client };
+
+// "k=v&k2=v2", percent-encoded both sides; system names ("$.mid", also "%24.mid") become system properties. What the
+// other direction alone may say ($.cdid, $.cmid to clients; $.on, $.ifid to the hub) is an ordinary property.
 struct PropertyBag {
     model::Properties application;
     model::Properties system;  // internal names
 };
-[[nodiscard]] Result<PropertyBag> parse_property_bag(std::string_view text);
+[[nodiscard]] Result<PropertyBag> parse_property_bag(std::string_view text, Direction direction = Direction::to_hub);
 // Client to hub: $.mid $.cid $.ct … $.on. Hub to client: those of 1.7 with $.cdid and $.cmid, never $.on.
-enum class Direction { to_hub, to_client };
 [[nodiscard]] std::string format_property_bag(const model::Message& message, Direction direction);
 
 // What a client publishes.
@@ -41,8 +45,12 @@ struct TelemetryTopic {
     model::Identity identity;  // as in the topic: compare it with the connection's
     PropertyBag properties;
 };
-struct TwinGetTopic { std::string request_id; };
-struct TwinReportTopic { std::string request_id; };  // may be empty: no answer is wanted
+struct TwinGetTopic {
+    std::string request_id;
+};
+struct TwinReportTopic {
+    std::string request_id;
+};  // may be empty: no answer is wanted
 struct MethodResponseTopic {
     int status;  // 400000 when it was no number
     std::string request_id;
@@ -55,13 +63,17 @@ struct InputTopic {
     std::string input;
     PropertyBag properties;
 };
-struct CloudToDeviceTopic { PropertyBag properties; };
+struct CloudToDeviceTopic {
+    PropertyBag properties;
+};
 struct TwinResponseTopic {
     int status;
     std::string request_id;
     std::optional<std::int64_t> version;
 };
-struct DesiredPatchTopic { std::optional<std::int64_t> version; };
+struct DesiredPatchTopic {
+    std::optional<std::int64_t> version;
+};
 struct MethodRequestTopic {
     std::string method;
     std::string request_id;
@@ -69,8 +81,10 @@ struct MethodRequestTopic {
 using HubTopic = std::variant<InputTopic, CloudToDeviceTopic, TwinResponseTopic, DesiredPatchTopic, MethodRequestTopic>;
 [[nodiscard]] Result<HubTopic> parse_hub_topic(std::string_view topic);
 
+// A topic can be longer than MQTT carries (65,535 bytes) when the properties are; the codec then refuses to encode it.
 [[nodiscard]] std::string telemetry_topic(const model::Identity& identity, const model::Message& message);
-[[nodiscard]] std::string input_topic(const model::Identity& identity, std::string_view input, const model::Message& message);
+[[nodiscard]] std::string input_topic(const model::Identity& identity, std::string_view input,
+                                      const model::Message& message);
 [[nodiscard]] std::string cloud_to_device_topic(const model::Identity& identity, const model::Message& message);
 [[nodiscard]] std::string twin_get_topic(std::string_view request_id);
 [[nodiscard]] std::string twin_report_topic(std::string_view request_id);
