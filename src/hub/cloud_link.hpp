@@ -1,0 +1,97 @@
+// The port through which the hub reaches the cloud (or a parent edge): implemented by upstream, faked in tests.
+//
+// Promises: every message, twin and method belongs to the identity it is asked for; one identity's trouble (throttling, a
+//           refusal) never delays another's. Nothing waits for the network longer than the link's own limits; while the
+//           cloud is away calls fail at once with Errc::unreachable.
+// Threads:  the loop's.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "iothub/credentials.hpp"
+#include "iothub/device_client.hpp"
+#include "iothub/registry_client.hpp"
+#include "model/identity.hpp"
+#include "model/message.hpp"
+#include "net/network.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skerry::hub {
+
+// What a client wants to be pushed; the link stays connected for it while any is set.
+struct CloudInterests {
+    bool desired{false};
+    bool methods{false};
+    friend bool operator==(const CloudInterests&, const CloudInterests&) = default;
+    [[nodiscard]] bool any() const { return desired || methods; }
+};
+
+// What the cloud tells the hub. The calls of one identity come one after another.
+class CloudListener {
+public:
+    virtual ~CloudListener() = default;
+    // A desired patch, $version included.
+    [[nodiscard]] virtual Task<> on_desired(model::Identity identity, boost::json::object patch) = 0;
+    [[nodiscard]] virtual Task<iothub::MethodResponse> on_method(model::Identity identity,
+                                                                 iothub::MethodRequest request) = 0;
+    // The identity's way to the cloud is open (again): what was pushed in between is lost, read the twin.
+    virtual void on_connected(const model::Identity& identity) = 0;
+    virtual void on_disconnected(const model::Identity& identity, const Error& why) = 0;
+};
+
+class CloudLink {
+public:
+    virtual ~CloudLink() = default;
+
+    // Returns when the cloud has acknowledged it, as sent by `sender`. Calls of one sender go out in the order they are
+    // made. unreachable, timeout, closed, full: try again later; malformed: it will never be accepted.
+    [[nodiscard]] virtual Task<Result<>> send(model::Identity sender, model::SharedMessage message) = 0;
+    // Waits until send() for this sender has a chance; opens its way when that is not open.
+    [[nodiscard]] virtual Task<> wait_ready(model::Identity sender) = 0;
+
+    [[nodiscard]] virtual Task<Result<boost::json::object>> get_twin(model::Identity identity) = 0;
+    [[nodiscard]] virtual Task<Result<>> report(model::Identity identity, boost::json::object patch) = 0;
+    // From now on, until changed. With none set the way may be closed when it is idle.
+    virtual void set_interests(const model::Identity& identity, CloudInterests interests) = 0;
+
+    // Everything in this device's scope; or what belongs to one identity.
+    [[nodiscard]] virtual Task<Result<std::vector<iothub::ScopeIdentity>>> scope() = 0;
+    [[nodiscard]] virtual Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity identity) = 0;
+
+    // Whether the hub itself ($edgeHub) is connected.
+    [[nodiscard]] virtual bool connected() const = 0;
+    // Ends all connections in order, within about a second.
+    [[nodiscard]] virtual Task<> close() = 0;
+};
+
+// What a link is made of. References outlive the link.
+struct CloudLinkConfig {
+    Executor executor;
+    Clock& clock;
+    Random& random;
+    net::Network& network;
+    model::Identity own;         // "<edge device>/$edgeHub"
+    std::string hub_host;        // IoT Hub's name: in tokens and user names
+    std::string dial_host;       // where connections go: the hub, or the parent edge
+    std::uint16_t mqtt_port{8883};
+    std::uint16_t https_port{443};
+    std::string trusted_pem;     // the trust bundle, besides the system's store
+    iothub::Signer signer;       // with $edgeHub's key
+    std::string client_type;     // "EdgeHub/<version>"
+    std::string protocol;        // UpstreamProtocol as set
+    Duration idle_limit{std::chrono::hours(1)};
+    std::size_t most_connections{101};
+};
+
+using CloudLinkFactory = std::function<Result<std::unique_ptr<CloudLink>>(CloudLinkConfig config, CloudListener& listener)>;
+
+}  // namespace skerry::hub

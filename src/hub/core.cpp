@@ -1,0 +1,239 @@
+#include "hub/core.hpp"
+
+#include "base/encoding.hpp"
+#include "base/log.hpp"
+#include "hub/version.hpp"
+#include "model/twin.hpp"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <fmt/format.h>
+
+namespace skerry::hub {
+
+using namespace std::chrono_literals;
+namespace json = boost::json;
+
+Core::Core(CoreParts parts)
+    : parts_(std::move(parts)),
+      settings_(parts_.settings),
+      intake_(router_, *parts_.queues, parts_.platform.random, settings_.own),
+      scope_(*parts_.state, parts_.platform.clock, parts_.platform.executor,
+             {.refresh = settings_.scope_refresh, .ask_again = settings_.scope_refresh_delay}),
+      methods_(parts_.platform.clock, parts_.platform.random, parts_.platform.executor),
+      failed_(parts_.platform.executor),
+      serving_(parts_.platform.executor),
+      tasks_(parts_.platform.executor) {}
+
+Core::~Core() = default;
+
+Result<std::unique_ptr<Core>> Core::create(CoreParts parts) {
+    std::unique_ptr<Core> core(new Core(std::move(parts)));
+    if (auto connected = core->connect_parts(); !connected) return fail(connected.error());
+    return core;
+}
+
+Result<> Core::connect_parts() {
+    auto& [executor, clock, random, network, files] = parts_.platform;
+    auto link = parts_.make_link(CloudLinkConfig{.executor = executor,
+                                                 .clock = clock,
+                                                 .random = random,
+                                                 .network = network,
+                                                 .own = settings_.own,
+                                                 .hub_host = settings_.hub_host,
+                                                 .dial_host = settings_.dial_host(),
+                                                 .mqtt_port = settings_.upstream_mqtt_port,
+                                                 .https_port = settings_.upstream_https_port,
+                                                 .trusted_pem = parts_.trusted_pem,
+                                                 .signer = parts_.signer,
+                                                 .client_type = fmt::format("EdgeHub/{}", version),
+                                                 .protocol = settings_.upstream_protocol,
+                                                 .idle_limit = settings_.cloud_idle,
+                                                 .most_connections = settings_.most_clients + 1},
+                                 *this);
+    if (!link) return fail(link.error());
+    link_ = std::move(*link);
+    twins_ = std::make_unique<Twins>(*parts_.state, *link_, clock, random, executor, settings_.reported_sync);
+    pumps_ = std::make_unique<Pumps>(*parts_.queues, *link_, clock, random, executor, settings_.input_window);
+    sessions_ = std::make_unique<Sessions>(SessionServices{intake_, *twins_, methods_, *link_}, settings_.most_clients);
+    authenticator_ = std::make_unique<Authenticator>(scope_, *link_, clock, settings_.own,
+                                                     std::vector{settings_.hub_host, settings_.edge_host});
+    own_twin_ = std::make_unique<OwnTwin>(settings_.own, *twins_, router_, *pumps_, clock, executor);
+    mqtt_ = std::make_unique<mqtt::Listener>(
+        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt}, settings_.most_clients);
+
+    sessions_->add(*pumps_);
+    sessions_->add(methods_);
+    sessions_->add(*own_twin_);
+    sessions_->add(*this);
+    intake_.on_upstream([this](const model::Identity& sender) { pumps_->ensure_upstream(sender); });
+    twins_->on_desired([this](const model::Identity& identity, const json::object& patch, std::int64_t patch_version) {
+        push_desired(identity, patch, patch_version);
+    });
+    scope_.on_changed([this](const model::Identity& identity) { identity_changed(identity); });
+    return {};
+}
+
+Task<Result<>> Core::start() {
+    if (auto loaded = co_await scope_.load(); !loaded) co_return fail(loaded.error());
+    co_await twins_->load();
+    pumps_->start(*sessions_);
+    co_await own_twin_->apply();
+
+    // From here on the cloud is asked, in the background.
+    link_->set_interests(settings_.own, {.desired = true, .methods = true});
+    tasks_.spawn("device scope", scope_.keep_fresh(*link_));
+    tasks_.spawn("own twin", own_twin_->run());
+    tasks_.spawn("configuration refresh", refresh_config());
+    tasks_.spawn("session watch", tick());
+
+    if (own_twin_->configured().is_set()) co_return open_heads();
+    log::info("Waiting for a first configuration from the cloud");
+    tasks_.spawn("first configuration", open_heads_when_configured());
+    co_return Result<>{};
+}
+
+Task<> Core::open_heads_when_configured() {
+    co_await own_twin_->configured().wait();
+    if (auto opened = open_heads(); !opened) {
+        failure_ = opened.error();
+        failed_.set();
+    }
+}
+
+Result<> Core::open_heads() {
+    log::info("Starting MQTT head");
+    const auto& mqtt = settings_.mqtt;
+    auto listener = parts_.platform.network.listen_tls(mqtt.listen_address, mqtt.port, parts_.tls);
+    if (!listener) return fail(listener.error().while_doing(fmt::format("listening on port {} for MQTT", mqtt.port)));
+    mqtt_port_ = (*listener)->port();
+    mqtt_->serve(std::move(*listener));
+    if (mqtt.plain_listen) {
+        const auto& [host, port] = *mqtt.plain_listen;
+        auto plain = parts_.platform.network.listen_tcp(host, port);
+        if (!plain) return fail(plain.error().while_doing("listening at SKERRY_MQTT_PLAIN_LISTEN"));
+        log::warn("MQTT without TLS is served on {}:{} (SKERRY_MQTT_PLAIN_LISTEN)", host, (*plain)->port());
+        mqtt_->serve(std::move(*plain));
+    }
+    log::info("Started MQTT head on port {}", mqtt_port_);
+    serving_.set();
+    return {};
+}
+
+Task<> Core::close() {
+    co_await mqtt_->close();
+    co_await tasks_.close();
+    co_await pumps_->close();
+    co_await twins_->close();
+    co_await link_->close();
+    co_await parts_.queues->close();
+}
+
+// --- background ---------------------------------------------------------------------------------------------------------
+
+// Tokens run out while their clients are connected.
+Task<> Core::tick() {
+    for (;;) {
+        co_await parts_.platform.clock.sleep(10s);
+        const auto now = parts_.platform.clock.wall();
+        sessions_->close_where([now](const Session& session) -> std::optional<std::string> {
+            if (session.admission().expires > now) return std::nullopt;
+            return "its token has expired";
+        });
+    }
+}
+
+Task<> Core::refresh_config() {
+    for (;;) {
+        co_await parts_.platform.clock.sleep(settings_.config_refresh);
+        if (connected_) co_await resync(settings_.own);
+    }
+}
+
+Task<> Core::resync(model::Identity identity) {
+    co_await twins_->resync(identity);
+    if (identity == settings_.own) own_twin_->changed(true);
+}
+
+void Core::identity_changed(const model::Identity& identity) {
+    sessions_->close_where([this, &identity](const Session& session) -> std::optional<std::string> {
+        const auto& id = session.identity();
+        if (id != identity && (identity.is_module() || id.device_id() != identity.device_id())) return std::nullopt;
+        const auto valid = authenticator_->still_valid(id, session.admission());
+        if (valid) return std::nullopt;
+        return "its identity has changed: " + valid.error().text;
+    });
+    if (!scope_.find(identity)) tasks_.spawn("forgetting subscriptions", forget_subscriptions(identity));
+}
+
+Task<> Core::forget_subscriptions(model::Identity identity) {
+    if (auto removed = co_await parts_.state->remove(RecordKind::subscriptions, identity.id()); !removed)
+        log::warn("The stored subscriptions of {} can't be removed: {}", identity.id(), removed.error().text);
+}
+
+void Core::session_ended(Session& session) { twins_->release(session.identity()); }
+
+// --- what the cloud says --------------------------------------------------------------------------------------------------
+
+Task<> Core::on_desired(model::Identity identity, json::object patch) {
+    co_await twins_->desired_arrived(std::move(identity), std::move(patch));
+}
+
+void Core::push_desired(const model::Identity& identity, const json::object& patch, std::int64_t patch_version) {
+    if (identity == settings_.own) {
+        own_twin_->changed(true);
+        return;
+    }
+    auto* const session = sessions_->find(identity);
+    if (session && session->interests().desired) session->channel().push_desired(patch, patch_version);
+}
+
+namespace {
+iothub::MethodResponse failed_method(const Error& error) {
+    json::object body;
+    body["message"] = error.text;
+    const int status = error.code == Errc::not_found ? 404 : error.code == Errc::full ? 429 : 504;
+    return {status, json::serialize(body)};
+}
+}  // namespace
+
+Task<iothub::MethodResponse> Core::on_method(model::Identity identity, iothub::MethodRequest request) {
+    if (identity == settings_.own) co_return co_await own_method(std::move(request));
+    auto response = co_await methods_.invoke(*sessions_, std::move(identity), std::move(request), {});
+    if (response) co_return std::move(*response);
+    co_return failed_method(response.error());
+}
+
+Task<iothub::MethodResponse> Core::own_method(iothub::MethodRequest request) {
+    if (!equals_ignoring_case(request.method, "RefreshDeviceScopeIdentityCache"))
+        co_return failed_method({Errc::not_found, fmt::format("the hub has no method '{}'", request.method)});
+    const auto payload = model::parse_object(request.payload);
+    const auto* const ids = payload ? payload->if_contains("deviceIds") : nullptr;
+    if (!ids || !ids->is_array())
+        co_return iothub::MethodResponse{400, R"({"message":"the payload must be {\"deviceIds\":[…]}"})"};
+    for (const auto& id : ids->get_array()) {
+        if (!id.is_string()) continue;
+        auto identity = model::Identity::parse(std::string_view(id.get_string()));
+        if (identity) (void)co_await scope_.ask_about(std::move(*identity), *link_);
+    }
+    co_return iothub::MethodResponse{200, ""};
+}
+
+void Core::on_connected(const model::Identity& identity) {
+    if (identity == settings_.own) {
+        if (!std::exchange(connected_, true)) log::info("Entering connected state");
+        scope_.refresh_soon();
+    }
+    const auto* const session = sessions_->find(identity);
+    if (identity == settings_.own || (session && session->interests().desired))
+        tasks_.spawn("twin of " + identity.id(), resync(identity));
+}
+
+void Core::on_disconnected(const model::Identity& identity, const Error& why) {
+    if (identity != settings_.own) return;
+    if (std::exchange(connected_, false)) log::info("Entering unreachable state: {}", why.text);
+    else log::debug("The cloud is not reachable: {}", why.text);
+}
+
+}  // namespace skerry::hub

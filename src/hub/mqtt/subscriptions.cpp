@@ -1,0 +1,75 @@
+#include "hub/mqtt/subscriptions.hpp"
+
+#include "iothub/topics.hpp"
+#include "model/twin.hpp"
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace skerry::hub::mqtt {
+
+using codec::mqtt::QoS;
+
+namespace {
+constexpr std::size_t most_filters = 50;
+constexpr std::size_t longest_filter = 1024;
+constexpr std::uint8_t refused = 0x80;
+}  // namespace
+
+std::uint8_t Subscriptions::add(const std::string& filter, QoS wanted) {
+    const bool known = filters_.contains(filter);
+    if (filter.size() > longest_filter || (!known && filters_.size() >= most_filters)) return refused;
+    const auto granted = std::min(wanted, QoS::at_least_once);
+    filters_[filter] = granted;
+    return static_cast<std::uint8_t>(granted);
+}
+
+void Subscriptions::remove(const std::string& filter) { filters_.erase(filter); }
+
+std::optional<QoS> Subscriptions::match(std::string_view topic) const {
+    std::optional<QoS> best;
+    for (const auto& [filter, qos] : filters_)
+        if ((!best || *best < qos) && codec::mqtt::matches(filter, topic)) best = qos;
+    return best;
+}
+
+// A message's topic goes on after the input's name, with its properties: "devices/d/modules/m/inputs/i/%24.cdid=…".
+bool Subscriptions::takes_input(const model::Identity& module, std::string_view input) const {
+    if (filters_.empty()) return false;
+    return match(fmt::format("devices/{}/modules/{}/inputs/{}/p", module.device_id(), module.module_id(), input))
+        .has_value();
+}
+
+CloudInterests Subscriptions::interests() const {
+    CloudInterests interests;
+    for (const auto& [filter, qos] : filters_) {
+        const auto kind = iothub::classify_filter(filter);
+        if (kind == iothub::Subscription::desired_properties) interests.desired = true;
+        if (kind == iothub::Subscription::methods) interests.methods = true;
+    }
+    return interests;
+}
+
+std::string Subscriptions::to_text() const {
+    boost::json::object object;
+    for (const auto& [filter, qos] : filters_) object[filter] = static_cast<int>(qos);
+    return boost::json::serialize(object);
+}
+
+Subscriptions Subscriptions::from_text(std::string_view text) {
+    Subscriptions subscriptions;
+    const auto object = model::parse_object(text);
+    if (!object) return subscriptions;
+    for (const auto& [filter, qos] : *object) {
+        const bool once = qos.is_int64() && qos.get_int64() == 0;
+        if (codec::mqtt::is_valid_filter(filter))
+            (void)subscriptions.add(filter, once ? QoS::at_most_once : QoS::at_least_once);
+    }
+    return subscriptions;
+}
+
+}  // namespace skerry::hub::mqtt

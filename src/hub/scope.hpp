@@ -1,0 +1,62 @@
+// The identities that may connect here: the device's scope, as the cloud last told it, on disk for days without network.
+//
+// Promises: what was known at the last run is known at start. A full refresh replaces everything: removed identities are
+//           gone, and whoever watches is told. Asking the cloud about one identity happens at most once per id and delay.
+// Bounds:   10,000 identities; 1,000 ids remembered as asked about; 8 such questions at a time.
+// Threads:  the loop's.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/event.hpp"
+#include "hub/cloud_link.hpp"
+#include "hub/state_store.hpp"
+
+#include <functional>
+#include <map>
+#include <vector>
+
+namespace skerry::hub {
+
+class Scope {
+public:
+    struct Options {
+        Duration refresh{std::chrono::hours(1)};
+        Duration retry{std::chrono::minutes(1)};      // until a refresh has succeeded
+        Duration ask_again{std::chrono::minutes(1)};  // per id
+    };
+    Scope(StateStore& store, Clock& clock, Executor executor, Options options);
+
+    [[nodiscard]] Task<Result<>> load();
+    // nullptr: not in the scope, as far as we know. Valid until the next co_await.
+    [[nodiscard]] const iothub::ScopeIdentity* find(const model::Identity& identity) const;
+    [[nodiscard]] std::size_t size() const { return identities_.size(); }
+
+    // Called for every identity that is new, was changed or has gone.
+    void on_changed(std::function<void(const model::Identity&)> tell) { changed_ = std::move(tell); }
+
+    // Asks the cloud about `identity`, unless that was done lately. True when an answer came in.
+    [[nodiscard]] Task<bool> ask_about(model::Identity identity, CloudLink& link);
+    // Refreshes everything now and then; `refresh_soon` shortens the wait.
+    [[nodiscard]] Task<> keep_fresh(CloudLink& link);
+    void refresh_soon() { due_.set(); }
+
+    [[nodiscard]] Task<Result<>> refresh(CloudLink& link);
+
+private:
+    void put(iothub::ScopeIdentity identity);
+    void drop(const model::Identity& identity);
+    [[nodiscard]] bool may_ask_about(const model::Identity& identity);
+    [[nodiscard]] Task<> save_one(model::Identity identity);
+
+    StateStore& store_;
+    Clock& clock_;
+    Executor executor_;
+    Options options_;
+    std::map<model::Identity, iothub::ScopeIdentity> identities_;
+    std::map<model::Identity, SteadyTime> asked_;
+    std::size_t asking_{0};
+    Event due_;
+    std::function<void(const model::Identity&)> changed_;
+};
+
+}  // namespace skerry::hub

@@ -1,0 +1,171 @@
+#include "hub/settings.hpp"
+
+#include "base/encoding.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace skerry::hub {
+
+namespace {
+
+class Reader {
+public:
+    explicit Reader(const daemonapi::Environment& environment) : environment_(environment) {}
+
+    // Sets `out` when the variable is there; `smallest` and `largest` are inclusive.
+    template <class T>
+    Result<> number(std::string_view name, T& out, std::uint64_t smallest, std::uint64_t largest) const {
+        const auto text = value_of(name);
+        if (!text) return {};
+        std::uint64_t value = 0;
+        const auto* const end = text->data() + text->size();
+        const auto [stop, failed] = std::from_chars(text->data(), end, value);
+        if (failed != std::errc{} || stop != end || value < smallest || value > largest)
+            return fail(Errc::malformed,
+                        fmt::format("{} is '{}'; it must be a number from {} to {}", name, *text, smallest, largest));
+        out = static_cast<T>(value);
+        return {};
+    }
+
+    Result<> seconds(std::string_view name, Duration& out, std::uint64_t smallest) const {
+        std::uint64_t value = 0;
+        if (!value_of(name)) return {};
+        auto read = number(name, value, smallest, 365ULL * 24 * 3600);
+        if (read) out = std::chrono::seconds(value);
+        return read;
+    }
+
+    // "h:mm:ss", as .NET writes a TimeSpan.
+    Result<> time_span(std::string_view name, Duration& out) const {
+        const auto text = value_of(name);
+        if (!text) return {};
+        unsigned parts[3] = {};
+        const char* at = text->data();
+        const char* const end = at + text->size();
+        for (int i = 0; i < 3; ++i) {
+            const auto [stop, failed] = std::from_chars(at, end, parts[i]);
+            const bool last = i == 2;
+            if (failed != std::errc{} || parts[i] > (i == 0 ? 23U : 59U) || (last ? stop != end : stop == end || *stop != ':'))
+                return fail(Errc::malformed, fmt::format("{} is '{}'; it must be hh:mm:ss", name, *text));
+            at = stop + 1;
+        }
+        out = std::chrono::hours(parts[0]) + std::chrono::minutes(parts[1]) + std::chrono::seconds(parts[2]);
+        return {};
+    }
+
+    Result<> flag(std::string_view name, bool& out) const {
+        const auto text = value_of(name);
+        if (!text) return {};
+        if (equals_ignoring_case(*text, "true")) out = true;
+        else if (equals_ignoring_case(*text, "false")) out = false;
+        else return fail(Errc::malformed, fmt::format("{} is '{}'; it must be true or false", name, *text));
+        return {};
+    }
+
+    // Empty counts as not set, as the existing hub does.
+    std::optional<std::string> value_of(std::string_view name) const {
+        auto text = environment_.find(name);
+        if (text && text->empty()) return std::nullopt;
+        return text;
+    }
+
+private:
+    const daemonapi::Environment& environment_;
+};
+
+bool is_loopback(std::string_view host) {
+    return host == "localhost" || host == "::1" || host.starts_with("127.");
+}
+
+Result<> read_plain_listen(const Reader& reader, MqttSettings& mqtt) {
+    constexpr std::string_view name = "SKERRY_MQTT_PLAIN_LISTEN";
+    const auto text = reader.value_of(name);
+    if (!text) return {};
+    const auto colon = text->rfind(':');
+    std::uint16_t port = 0;
+    const auto* const end = text->data() + text->size();
+    if (colon == std::string::npos) return fail(Errc::malformed, fmt::format("{} is '{}'; it must be host:port", name, *text));
+    const auto [stop, failed] = std::from_chars(text->data() + colon + 1, end, port);
+    if (failed != std::errc{} || stop != end)
+        return fail(Errc::malformed, fmt::format("{} is '{}'; its port must be a number up to 65535", name, *text));
+    auto host = text->substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    if (!is_loopback(host))
+        return fail(Errc::malformed, fmt::format("{} is '{}'; connections without TLS are served on loopback addresses "
+                                                 "only (127.0.0.1, ::1, localhost)", name, *text));
+    mqtt.plain_listen = {host, port};
+    return {};
+}
+
+Result<> read_mqtt(const Reader& reader, MqttSettings& mqtt) {
+    mqtt.listen_address = reader.value_of("SKERRY_LISTEN").value_or("");
+    // One packet is what one connection may hold in memory: not less than a sensible message, not more than 16 MiB.
+    for (const auto& read : {
+             reader.number("SKERRY_MQTT_PORT", mqtt.port, 0, 65535),
+             reader.number("mqttSettings__MaxInboundMessageSize", mqtt.largest_packet, 1024, 16 * 1024 * 1024),
+             reader.number("mqttSettings__MaxPendingInboundAcknowledgements", mqtt.unacknowledged_publishes, 1, 65535),
+             reader.time_span("mqttSettings__ConnectArrivalTimeout", mqtt.connect_arrival),
+             reader.time_span("mqttSettings__MaxKeepAliveTimeout", mqtt.longest_keep_alive),
+             reader.flag("ClientCertAuthEnabled", mqtt.ask_for_client_certificate),
+             read_plain_listen(reader, mqtt),
+         })
+        if (!read) return read;
+    return {};
+}
+
+Result<> read_limits(const Reader& reader, Settings& settings) {
+    for (const auto& read : {
+             reader.number("MaxConnectedClients", settings.most_clients, 1, 1'000'000),
+             reader.number("SKERRY_INPUT_WINDOW", settings.input_window, 1, 10'000),
+             reader.number("SKERRY_UPSTREAM_MQTT_PORT", settings.upstream_mqtt_port, 1, 65535),
+             reader.number("SKERRY_UPSTREAM_HTTPS_PORT", settings.upstream_https_port, 1, 65535),
+             reader.seconds("CloudConnectionIdleTimeoutSecs", settings.cloud_idle, 1),
+             reader.seconds("DeviceScopeCacheRefreshRateSecs", settings.scope_refresh, 1),
+             reader.seconds("DeviceScopeCacheRefreshDelaySecs", settings.scope_refresh_delay, 1),
+             reader.seconds("ConfigRefreshFrequencySecs", settings.config_refresh, 1),
+             reader.seconds("ReportedPropertiesSyncFrequencySecs", settings.reported_sync, 0),
+         })
+        if (!read) return read;
+    return {};
+}
+
+Result<model::Identity> own_identity(const daemonapi::Environment& environment) {
+    auto device = environment.require("IOTEDGE_DEVICEID");
+    if (!device) return fail(device.error());
+    return model::Identity::module(std::move(*device), environment.value_or("IOTEDGE_MODULEID", "$edgeHub"));
+}
+
+}  // namespace
+
+Result<Settings> read_settings(const daemonapi::Environment& environment) {
+    const Reader reader(environment);
+    auto own = own_identity(environment);
+    if (!own) return fail(own.error().while_doing("reading IOTEDGE_DEVICEID and IOTEDGE_MODULEID"));
+    Settings settings(std::move(*own));
+
+    const std::pair<std::string_view, std::string*> required[] = {
+        {"IOTEDGE_MODULEGENERATIONID", &settings.generation_id},
+        {"IOTEDGE_WORKLOADURI", &settings.workload_uri},
+        {"IOTEDGE_IOTHUBHOSTNAME", &settings.hub_host},
+        {"EDGEDEVICEHOSTNAME", &settings.edge_host},
+    };
+    for (const auto& [name, target] : required) {
+        auto value = environment.require(name);
+        if (!value) return fail(value.error());
+        *target = std::move(*value);
+    }
+    settings.parent_host = environment.value_or("IOTEDGE_GATEWAYHOSTNAME", "");
+    settings.upstream_protocol = environment.value_or("UpstreamProtocol", "");
+
+    const auto folder = reader.value_of("StorageFolder");
+    settings.folder_is_default = !folder;
+    settings.folder = std::filesystem::path(folder.value_or(".")) / "edgeHub";
+
+    if (auto read = read_mqtt(reader, settings.mqtt); !read) return fail(read.error());
+    if (auto read = read_limits(reader, settings); !read) return fail(read.error());
+    return settings;
+}
+
+}  // namespace skerry::hub

@@ -1,0 +1,174 @@
+#include "upstream/upstream.hpp"
+
+#include "base/encoding.hpp"
+#include "base/log.hpp"
+#include "base/timeout.hpp"
+#include "hub/turn.hpp"
+#include "upstream/ways.hpp"
+
+#include <fmt/format.h>
+
+namespace skerry::upstream {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+Error no_room() { return {Errc::full, "as many connections to the cloud as allowed are in use"}; }
+
+class Link final : public hub::CloudLink {
+public:
+    Link(hub::CloudLinkConfig config, hub::CloudListener& listener, std::shared_ptr<net::TlsClient> tls)
+        : config_(std::move(config)),
+          listener_(listener),
+          tls_(std::move(tls)),
+          credentials_(std::make_shared<iothub::Credentials>(config_.hub_host, config_.own, config_.signer, config_.clock)),
+          registry_(std::make_unique<net::HttpClient>(
+                        config_.clock, net::tls_connector(config_.network, config_.dial_host, config_.https_port, tls_)),
+                    credentials_, config_.own.device_id()),
+          registry_turn_(config_.executor),
+          // The hub's own connection comes on top of its clients'.
+          ways_([this](const model::Identity& identity) { return make_client(identity); }, config_.clock, config_.executor,
+                config_.most_connections, config_.idle_limit),
+          tasks_(config_.executor) {
+        tasks_.spawn("idle upstream connections", close_idle());
+    }
+
+    Task<Result<>> send(model::Identity sender, model::SharedMessage message) override {
+        const auto way = ways_.open(sender);
+        if (!way) co_return fail(no_room());
+        const InUse use(way, config_.clock);
+        co_return co_await way->client->send(std::move(message));
+    }
+
+    Task<> wait_ready(model::Identity sender) override {
+        // While the cloud is away nobody but the hub itself knocks.
+        const auto own = ways_.open(config_.own);
+        if (own) {
+            const InUse use(own, config_.clock);
+            co_await own->client->wait_connected();
+        }
+        const auto way = ways_.open(sender);
+        if (!way) {
+            co_await config_.clock.sleep(1s);
+            co_return;
+        }
+        const InUse use(way, config_.clock);
+        // A sender that is refused, not unreachable, would wait for ever: send() then tells why.
+        (void)co_await with_timeout<void>(config_.clock, 30s, connection_of(way));
+    }
+
+    Task<Result<boost::json::object>> get_twin(model::Identity identity) override {
+        const auto way = ways_.open(identity);
+        if (!way) co_return fail(no_room());
+        const InUse use(way, config_.clock);
+        // A connection that is just being opened is worth a short wait; one that can't be opened is not.
+        if (!way->client->connected() && connected())
+            (void)co_await with_timeout<void>(config_.clock, 5s, connection_of(way));
+        co_return co_await way->client->get_twin();
+    }
+
+    Task<Result<>> report(model::Identity identity, boost::json::object patch) override {
+        const auto way = ways_.open(identity);
+        if (!way) co_return fail(no_room());
+        const InUse use(way, config_.clock);
+        co_return co_await way->client->report(std::move(patch));
+    }
+
+    void set_interests(const model::Identity& identity, hub::CloudInterests interests) override {
+        const auto way = interests.any() ? ways_.open(identity) : ways_.find(identity);
+        if (!way) {
+            if (interests.any()) log::warn("{} gets no updates from the cloud: {}", identity.id(), no_room().text);
+            return;
+        }
+        way->wanted = interests.any();
+        way->last_used = config_.clock.steady();
+    }
+
+    Task<Result<std::vector<iothub::ScopeIdentity>>> scope() override {
+        const auto turn = co_await registry_turn_.take();
+        co_return co_await registry_.scope();
+    }
+
+    Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity identity) override {
+        const auto turn = co_await registry_turn_.take();
+        co_return co_await registry_.scope_of(identity);
+    }
+
+    bool connected() const override {
+        const auto own = ways_.find(config_.own);
+        return own && own->client->connected();
+    }
+
+    Task<> close() override {
+        co_await tasks_.close();
+        (void)co_await with_timeout<void>(config_.clock, 1s, all_closed());
+    }
+
+private:
+    static Task<Result<>> connection_of(std::shared_ptr<Way> way) {
+        co_await way->client->wait_connected();
+        co_return Result<>{};
+    }
+
+    Task<Result<>> all_closed() {
+        co_await ways_.close();
+        co_return Result<>{};
+    }
+
+    Task<> close_idle() {
+        for (;;) {
+            co_await config_.clock.sleep(std::min<Duration>(config_.idle_limit, 1min));
+            ways_.close_idle();
+        }
+    }
+
+    // Every connection listens for desired properties and methods: the stored twin stays fresh, and a method for a client
+    // that is not there gets an answer that says so.
+    std::unique_ptr<iothub::DeviceClient> make_client(const model::Identity& identity) {
+        iothub::DeviceClientOptions options{.dial_host = config_.dial_host,
+                                            .port = config_.mqtt_port,
+                                            .tls = tls_,
+                                            .identity = identity,
+                                            .client_type = config_.client_type};
+        if (identity != config_.own) options.auth_chain = {identity.id(), config_.own.device_id()};
+        iothub::DeviceClientHandlers handlers{
+            .on_desired = [this, identity](
+                              boost::json::object patch) { return listener_.on_desired(identity, std::move(patch)); },
+            .on_method =
+                [this, identity](iothub::MethodRequest request) {
+                    return listener_.on_method(identity, std::move(request));
+                },
+            .on_connected = [this, identity] { listener_.on_connected(identity); },
+            .on_disconnected = [this, identity](const Error& why) { listener_.on_disconnected(identity, why); },
+        };
+        return std::make_unique<iothub::DeviceClient>(std::move(options), std::move(handlers), credentials_,
+                                                      config_.network, config_.clock, config_.random, config_.executor);
+    }
+
+    hub::CloudLinkConfig config_;
+    hub::CloudListener& listener_;
+    std::shared_ptr<net::TlsClient> tls_;
+    std::shared_ptr<iothub::Credentials> credentials_;
+    iothub::RegistryClient registry_;
+    hub::Turn registry_turn_;
+    Ways ways_;
+    TaskScope tasks_;
+};
+
+// One warning, so that nobody looks for AMQP traffic that is not there.
+void tell_protocol(const std::string& protocol) {
+    if (protocol.empty() || equals_ignoring_case(protocol, "Mqtt")) return;
+    log::warn("UpstreamProtocol is '{}'; this hub speaks MQTT to the cloud, on port 8883", protocol);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<hub::CloudLink>> make_link(hub::CloudLinkConfig config, hub::CloudListener& listener) {
+    tell_protocol(config.protocol);
+    auto tls = net::TlsClient::create({.trusted_pem = config.trusted_pem});
+    if (!tls) return fail(tls.error().while_doing("preparing TLS towards the cloud"));
+    return std::make_unique<Link>(std::move(config), listener, std::move(*tls));
+}
+
+}  // namespace skerry::upstream
