@@ -306,7 +306,14 @@ TEST_CASE("a listening socket is adopted, and nothing else is") {
     });
 }
 
-TEST_CASE("accepting goes on after the process ran out of descriptors") {
+// The sanitizer checks objects through a pipe of its own, and takes an object for broken when it gets none.
+#if __has_feature(address_sanitizer)
+constexpr bool is_sanitized = true;
+#else
+constexpr bool is_sanitized = false;
+#endif
+
+TEST_CASE("accepting goes on after the process ran out of descriptors" * doctest::skip(is_sanitized)) {
     with_network([](Network& network, Executor) -> Task<> {
         auto listener = network.listen_tcp("127.0.0.1", 0);
         REQUIRE(listener);
