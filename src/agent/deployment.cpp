@@ -49,12 +49,6 @@ json::value canonical(const json::value& value) {
     return value;
 }
 
-json::object env_json(const std::map<std::string, std::string>& env) {
-    json::object result;
-    for (const auto& [name, value] : env) result[name] = json::object{{"value", value}};
-    return result;
-}
-
 bool is_system(std::string_view module) { return module == agent_name || module == hub_name; }
 
 using Env = std::map<std::string, std::string>;
@@ -195,12 +189,19 @@ std::expected<std::shared_ptr<const Deployment>, model::ManifestError> make_depl
     if (!manifest) return std::unexpected(std::move(manifest).error());
     auto deployment = std::make_shared<Deployment>();
     deployment->version = version;
+    deployment->desired = desired;
     deployment->manifest = std::move(*manifest);
     const auto& parsed = deployment->manifest;
     if (parsed.agent) deployment->modules.push_back(desired_of(*parsed.agent, facts));
     if (parsed.hub) deployment->modules.push_back(desired_of(*parsed.hub, facts));
     for (const auto& [name, module] : parsed.modules) deployment->modules.push_back(desired_of(module, facts));
     return deployment;
+}
+
+json::object env_json(const std::map<std::string, std::string>& env) {
+    json::object result;
+    for (const auto& [name, value] : env) result[name] = json::object{{"value", value}};
+    return result;
 }
 
 std::string identity_of(std::string_view module) {

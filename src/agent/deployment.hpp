@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -46,6 +47,7 @@ struct DeviceFacts {
 
 struct Deployment {
     std::int64_t version{0};
+    boost::json::object desired;  // as the twin has it
     model::Manifest manifest;
     std::vector<DesiredModule> modules;  // edgeAgent and edgeHub too
 
@@ -55,6 +57,9 @@ struct Deployment {
 // `desired` as the twin has it.
 [[nodiscard]] std::expected<std::shared_ptr<const Deployment>, model::ManifestError> make_deployment(
     const boost::json::object& desired, std::int64_t version, const DeviceFacts& facts);
+
+// {"NAME":{"value":"…"}}, as manifests and reports have it.
+[[nodiscard]] boost::json::object env_json(const std::map<std::string, std::string>& env);
 
 // "$edgeHub" for "edgeHub", "filter" for "filter".
 [[nodiscard]] std::string identity_of(std::string_view module);

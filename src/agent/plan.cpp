@@ -25,17 +25,6 @@ struct Verb {
     std::string_view operator()(const ForgetRestarts&) const { return "forgetRestarts"; }
 };
 
-std::string_view status_of(RuntimeState state) {
-    switch (state) {
-    case RuntimeState::running: return "running";
-    case RuntimeState::stopped: return "stopped";
-    case RuntimeState::failed: return "failed";
-    case RuntimeState::dead: return "dead";
-    case RuntimeState::unknown: return "unknown";
-    }
-    return "unknown";
-}
-
 class Planner {
 public:
     explicit Planner(const PlanInput& input) : input_(input), desired_(input.desired) {
@@ -76,7 +65,7 @@ private:
     bool may_deploy(const std::string& name) { return deploying_ && may(name, &Holdback::deploying); }
 
     void note_statuses() {
-        for (const auto& [name, module] : input_.observed) plan_.status[name] = status_of(module.health.state);
+        for (const auto& [name, module] : input_.observed) plan_.status[name] = model::name_of(module.health.state);
     }
 
     const DesiredModule* outdated_agent() {
@@ -143,7 +132,7 @@ private:
 
     void keep_stopped(const DesiredModule& wanted, const Health& health) {
         if (busy(wanted.name) || health.state != RuntimeState::running) return;
-        if (may(wanted.name, &Holdback::running)) add(Stop{wanted.name});
+        if (may_deploy(wanted.name)) add(Stop{wanted.name});
     }
 
     const PlanInput& input_;
@@ -163,8 +152,8 @@ const std::string& module_of(const Command& command) {
 }
 
 bool is_supervision(const Command& command) {
-    return std::holds_alternative<Start>(command) || std::holds_alternative<Stop>(command) ||
-           std::holds_alternative<Restart>(command) || std::holds_alternative<ForgetRestarts>(command);
+    return std::holds_alternative<Start>(command) || std::holds_alternative<Restart>(command) ||
+           std::holds_alternative<ForgetRestarts>(command);
 }
 
 Plan plan(const PlanInput& input) { return Planner(input).run(); }

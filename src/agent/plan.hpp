@@ -48,7 +48,8 @@ using Command = std::variant<EnsureIdentity, DeleteIdentity, Prepare, Create, Up
 // "start filter"
 [[nodiscard]] std::string describe(const Command& command);
 [[nodiscard]] const std::string& module_of(const Command& command);
-// Whether it keeps what exists as it should be (quick, needs no network), rather than changing what exists.
+// Whether it keeps what exists as it should be (quick, needs no network), rather than changing what exists. Stop
+// is none: it takes as long as the module's grace.
 [[nodiscard]] bool is_supervision(const Command& command);
 
 struct DesiredModule {
@@ -66,8 +67,8 @@ struct ObservedModule {
 
 // How long no command of that kind may be tried, because the last one failed.
 struct Holdback {
-    Duration deploying{};  // identity, image, create, update, remove
-    Duration running{};    // start, stop
+    Duration deploying{};  // identity, image, create, update, stop, remove
+    Duration running{};    // start, restart
 };
 
 struct PlanInput {

@@ -1,0 +1,231 @@
+#include "agent/agent.hpp"
+
+#include "agent/methods.hpp"
+#include "agent/runtime.hpp"
+#include "agent/settings.hpp"
+#include "agent/store.hpp"
+#include "agent/supervisor.hpp"
+#include "agent/twin_sync.hpp"
+#include "base/log.hpp"
+#include "base/task_scope.hpp"
+#include "base/timeout.hpp"
+#include "iothub/device_client.hpp"
+
+#include <chrono>
+#include <memory>
+#include <utility>
+
+namespace skerry::agent {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view own_identity = "$edgeAgent";
+constexpr Duration farewell_limit = 2s;
+constexpr Duration before_asking_again = 1s;
+
+class WorkloadSeal final : public Seal {
+public:
+    explicit WorkloadSeal(daemonapi::WorkloadClient& workload) : workload_(workload) {}
+    Task<Result<std::string>> encrypt(std::string plaintext, std::string iv) override {
+        co_return co_await workload_.encrypt(std::move(plaintext), std::move(iv));
+    }
+    Task<Result<std::string>> decrypt(std::string ciphertext, std::string iv) override {
+        co_return co_await workload_.decrypt(std::move(ciphertext), std::move(iv));
+    }
+
+private:
+    daemonapi::WorkloadClient& workload_;
+};
+
+// The hub, once the trust bundle is known; away until then.
+class HubLink final : public TwinLink {
+public:
+    void open(std::unique_ptr<iothub::DeviceClient> client) {
+        client_ = std::move(client);
+        client_->start();
+    }
+    [[nodiscard]] Task<> close() {
+        if (client_) co_await client_->close();
+    }
+    bool connected() const override { return client_ && client_->connected(); }
+    Task<Result<boost::json::object>> get_twin() override {
+        if (!client_) co_return fail(Errc::unreachable, "the hub has not been reached yet");
+        co_return co_await client_->get_twin();
+    }
+    Task<Result<>> report(boost::json::object patch) override {
+        if (!client_) co_return fail(Errc::unreachable, "the hub has not been reached yet");
+        co_return co_await client_->report(std::move(patch));
+    }
+
+private:
+    std::unique_ptr<iothub::DeviceClient> client_;
+};
+
+// What the agent is made from, in the order in which it must go.
+struct Parts {
+    Platform platform;
+    DeviceFacts facts;
+    Settings settings;
+    model::Identity identity;
+    std::string generation;
+    std::string version;
+    std::unique_ptr<daemonapi::WorkloadClient> workload;
+    std::unique_ptr<ModuleRuntime> runtime;
+};
+
+class Agent {
+public:
+    explicit Agent(Parts parts)
+        : parts_(std::move(parts)), seal_(*parts_.workload),
+          store_(parts_.platform.files, parts_.platform.random, seal_, parts_.settings.storage),
+          supervisor_({.settings = parts_.settings,
+                       .facts = parts_.facts,
+                       .runtime = *parts_.runtime,
+                       .store = store_,
+                       .clock = parts_.platform.clock,
+                       .executor = parts_.platform.executor,
+                       .own_generation = parts_.generation,
+                       .version = parts_.version,
+                       .on_state_changed = [this] { sync_.state_changed(); }}),
+          sync_(link_, parts_.platform.clock, parts_.platform.executor, parts_.settings.refresh,
+                {.on_desired = [this](const boost::json::object& desired,
+                                      std::int64_t version) { supervisor_.take_desired(desired, version); },
+                 .make_report = [this](bool compact) { return supervisor_.report(compact); }}),
+          scope_(parts_.platform.executor) {}
+
+    // Modules are looked after from the first moment; the hub is reached when it can be.
+    void start() {
+        scope_.spawn("supervision", supervisor_.keep_running());
+        scope_.spawn("saving the deployment", supervisor_.keep_saving());
+        scope_.spawn("reading the twin", sync_.keep_reading());
+        scope_.spawn("reporting", sync_.keep_reporting());
+        scope_.spawn("reaching the hub", reach_hub());
+    }
+
+    [[nodiscard]] Task<> stop() {
+        co_await scope_.close();
+        co_await supervisor_.close();
+        const auto said = co_await with_timeout<void>(parts_.platform.clock, farewell_limit, sync_.say_farewell());
+        if (!said) log::debug("The last report was not delivered: {}", said.error().text);
+        static_cast<void>(co_await with_timeout<void>(parts_.platform.clock, farewell_limit, close_link()));
+    }
+
+private:
+    [[nodiscard]] Task<Result<>> close_link() {
+        co_await link_.close();
+        co_return Result<>{};
+    }
+
+    // The authorities of this site, from the daemon. A daemon without any leaves us with the system's.
+    [[nodiscard]] Task<std::string> trust_bundle() {
+        for (;;) {
+            auto bundle = co_await parts_.workload->trust_bundle();
+            if (bundle) co_return std::move(*bundle);
+            if (bundle.error().code == Errc::not_found) co_return std::string();
+            log::debug("The trust bundle can't be read yet: {}", bundle.error().text);
+            co_await parts_.platform.clock.sleep(before_asking_again);
+        }
+    }
+
+    [[nodiscard]] Task<> reach_hub() {
+        auto tls = net::TlsClient::create({.trusted_pem = co_await trust_bundle(),
+                                           .trust_system_store = true,
+                                           .certificate_chain_pem = {},
+                                           .private_key_pem = {}});
+        if (!tls) {
+            log::error("The hub can't be reached: the trust bundle of the daemon is unusable: {}", tls.error().text);
+            co_return;
+        }
+        const auto& facts = parts_.facts;
+        auto credentials = std::make_shared<iothub::Credentials>(
+            facts.hub_host, parts_.identity, [this](std::string text) { return parts_.workload->sign(std::move(text)); },
+            parts_.platform.clock);
+        iothub::DeviceClientOptions options{.dial_host = facts.parent_host.empty() ? facts.hub_host : facts.parent_host,
+                                            .tls = std::move(*tls),
+                                            .identity = parts_.identity,
+                                            .client_type = "EdgeAgent/skerry"};
+        link_.open(std::make_unique<iothub::DeviceClient>(std::move(options), handlers(), std::move(credentials),
+                                                          parts_.platform.network, parts_.platform.clock,
+                                                          parts_.platform.random, parts_.platform.executor));
+    }
+
+    [[nodiscard]] iothub::DeviceClientHandlers handlers() {
+        return {.on_input = {},
+                .on_cloud_to_device = {},
+                .on_desired = [this](boost::json::object patch) { return take_patch(std::move(patch)); },
+                .on_method = [this](iothub::MethodRequest request) { return answer(std::move(request)); },
+                .on_connected = [this] { connected(); },
+                .on_disconnected = [](const Error& why) { log::info("The connection to the hub was lost: {}", why.text); }};
+    }
+
+    [[nodiscard]] Task<> take_patch(boost::json::object patch) {
+        sync_.patched(patch);
+        co_return;
+    }
+
+    [[nodiscard]] Task<iothub::MethodResponse> answer(iothub::MethodRequest request) {
+        auto response = co_await answer_method(std::move(request), *parts_.runtime,
+                                               [this](const std::string& module) { return supervisor_.knows(module); });
+        supervisor_.look_soon();
+        co_return response;
+    }
+
+    void connected() {
+        log::info("Connected to the hub");
+        sync_.connected();
+        supervisor_.cloud_is_back();
+    }
+
+    Parts parts_;
+    WorkloadSeal seal_;
+    Store store_;
+    HubLink link_;
+    Supervisor supervisor_;
+    TwinSync sync_;
+    TaskScope scope_;
+};
+
+Result<Parts> make_parts(const daemonapi::Environment& environment, Platform platform, std::string version) {
+    auto facts = DeviceFacts::from(environment);
+    if (!facts) return fail(std::move(facts).error());
+    auto identity = model::Identity::module(facts->device_id, std::string(own_identity));
+    if (!identity) return fail(identity.error().while_doing("reading IOTEDGE_DEVICEID"));
+    const auto workload_uri = environment.require("IOTEDGE_WORKLOADURI");
+    if (!workload_uri) return fail(workload_uri.error());
+    auto generation = environment.value_or("IOTEDGE_MODULEGENERATIONID", "");
+    auto workload = daemonapi::WorkloadClient::create(platform.network, platform.clock, *workload_uri,
+                                                      std::string(own_identity), generation);
+    if (!workload) return fail(workload.error().while_doing("reading IOTEDGE_WORKLOADURI"));
+    auto runtime = DaemonRuntime::create(platform.network, platform.clock, facts->management_uri);
+    if (!runtime) return fail(runtime.error());
+    return Parts{.platform = platform,
+                 .facts = std::move(*facts),
+                 .settings = Settings::from(environment),
+                 .identity = std::move(*identity),
+                 .generation = std::move(generation),
+                 .version = std::move(version),
+                 .workload = std::move(*workload),
+                 .runtime = std::move(*runtime)};
+}
+
+}  // namespace
+
+Task<int> run_agent(daemonapi::Environment environment, Platform platform, Event& stop, std::string version) {
+    auto parts = make_parts(environment, platform, std::move(version));
+    if (!parts) {
+        log::fatal("The agent can't start: {}. It is meant to be started by the daemon, which sets its environment.",
+                   parts.error().text);
+        co_return 1;
+    }
+    log::info("Starting the agent of device {}", parts->facts.device_id);
+    Agent agent(std::move(*parts));
+    agent.start();
+    co_await stop.wait();
+    log::info("The agent stops; the modules run on");
+    co_await agent.stop();
+    co_return 0;
+}
+
+}  // namespace skerry::agent

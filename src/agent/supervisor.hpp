@@ -1,0 +1,115 @@
+// The agent's heart: looks at what the daemon runs, plans, acts, looks again.
+//
+//   desired (twin, or disk at boot) --> Deployment --+
+//   daemon's modules --> History --> Health ---------+--> plan() --> supervision: at once, in this loop
+//                                                               \--> deployment: in the background, one at a time
+//
+// Promises: a module that crashed is restarted on time while another one's image is still being fetched. A bad manifest is
+//           reported and the last good deployment goes on being supervised. A daemon that is away is waited for: nothing
+//           is done that it did not confirm the need of. The last good deployment works at boot with no network.
+// Threads:  the loop's. Sleeps between looks: 2 s when all is quiet.
+#pragma once
+
+#include "agent/deployment.hpp"
+#include "agent/executor.hpp"
+#include "agent/failures.hpp"
+#include "agent/history.hpp"
+#include "agent/report.hpp"
+#include "agent/settings.hpp"
+#include "agent/store.hpp"
+#include "base/clock.hpp"
+#include "base/event.hpp"
+#include "base/task_scope.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace skerry::agent {
+
+class Supervisor {
+public:
+    struct Parts {
+        const Settings& settings;
+        const DeviceFacts& facts;
+        ModuleRuntime& runtime;
+        Store& store;
+        Clock& clock;
+        Executor executor;
+        std::string own_generation;
+        std::string version;                      // of this program, as reported
+        std::function<void()> on_state_changed;  // report() may have something new
+    };
+    explicit Supervisor(Parts parts);
+
+    // The desired properties, whole, without the twin's own members.
+    void take_desired(const boost::json::object& desired, std::int64_t version);
+
+    // The hub is reachable again: what waited for it is tried at once.
+    void cloud_is_back();
+
+    // Both run until cancelled. Await close() after cancelling, before destruction.
+    [[nodiscard]] Task<> keep_running();
+    [[nodiscard]] Task<> keep_saving();
+    [[nodiscard]] Task<> close();
+
+    // nullopt before the first look at what the daemon runs, and between a new deployment and its plan.
+    [[nodiscard]] std::optional<boost::json::object> report(bool compact) const;
+    [[nodiscard]] DeploymentStatus status() const;
+    [[nodiscard]] bool knows(const std::string& module) const;  // the daemon has such a module
+    void look_soon() { wake_.set(); }
+
+private:
+    struct Rejected {
+        std::int64_t version;
+        model::ManifestError why;
+    };
+
+    void accept(std::shared_ptr<const Deployment> deployment);
+    [[nodiscard]] Task<Duration> look();  // returns when to look again
+    [[nodiscard]] Task<> load_stored();
+    [[nodiscard]] Task<> read_system_info();
+    void daemon_is_away(const Error& why);
+    [[nodiscard]] bool daemon_is_long_away() const;
+    [[nodiscard]] PlanInput plan_input();
+    [[nodiscard]] Task<> act();
+    void start_rollout(std::vector<Command> commands);
+    [[nodiscard]] Task<> roll_out(std::vector<Command> commands, std::shared_ptr<const Deployment> deployment);
+    bool supervised(const Command& command, const Result<>& result);
+    bool rolled_out(const Command& command, const Result<>& result, const Deployment* deployment);
+    void note(const Command& command, const Result<>& result);
+    void save_history();
+    [[nodiscard]] Now now() const { return {.steady = parts_.clock.steady(), .wall = parts_.clock.wall()}; }
+    [[nodiscard]] bool rolling() const { return !rollout_commands_.empty(); }
+
+    Parts parts_;
+    History history_;
+    Failures failures_;
+    CommandRunner supervising_;
+    CommandRunner rolling_out_;
+
+    std::shared_ptr<const Deployment> deployment_;  // shared with a rollout that a newer one overtakes
+    std::optional<Rejected> rejected_;
+    std::optional<StoredDeployment> unsaved_;
+    bool load_pending_{true};
+
+    std::vector<model::ModuleStatus> observed_;
+    bool looked_{false};
+    Plan plan_;
+    bool planned_{false};  // plan_ belongs to deployment_
+    std::vector<Command> rollout_commands_;  // of the rollout under way: those that are still to end
+    std::unique_ptr<TaskScope> rollout_;
+    std::optional<SteadyTime> daemon_away_since_;
+    std::string daemon_error_;
+    boost::json::object system_info_;
+    Event wake_;
+    Event save_;
+};
+
+}  // namespace skerry::agent
