@@ -82,7 +82,6 @@ Result<std::unique_ptr<net::HttpClient>> client_of(net::Network& network, Clock&
 
 codec::HttpRequest request_of(std::string method, std::string target, const std::optional<boost::json::object>& body) {
     codec::HttpRequest request{.method = std::move(method), .target = std::move(target), .headers = {}, .body = {}};
-    request.headers.set("Host", "localhost");
     if (body) {
         request.headers.set("Content-Type", "application/json");
         request.body = boost::json::serialize(*body);

@@ -120,10 +120,6 @@ Task<Result<>> ManagementClient::remove_module(std::string name) {
 Task<Result<>> ManagementClient::logs(std::string name, LogOptions options,
                                       std::function<bool(std::string_view)> on_bytes) {
     const auto path = module_path(name, "/logs");
-    // An error's body goes to `on_bytes` too, unless its status is known first: ask for the module before its log.
-    if (const auto known = co_await call_for_object(*http_, request_of("GET", target_of(module_path(name))), quick);
-        !known)
-        co_return fail(known.error());
     const auto response =
         co_await http_->stream(request_of("GET", target_of(path, log_query(options))), std::move(on_bytes));
     if (!response) co_return fail(response.error().while_doing(fmt::format("reading the log of module '{}'", name)));
