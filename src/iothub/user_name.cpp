@@ -80,18 +80,16 @@ Result<UserName> read_query(std::string_view host, model::Identity identity, std
 }  // namespace
 
 Result<UserName> parse_user_name(std::string_view text) {
-    std::string_view path = text;
-    std::string_view query;
-    const auto tail = text.size() > legacy_query.size() ? text.substr(text.size() - legacy_query.size()) : text;
-    const auto slash =
-        equals_ignoring_case(tail, legacy_query) ? text.size() - legacy_query.size() - 1 : text.rfind('/');
-    if (slash == std::string_view::npos || slash >= text.size() || text[slash] != '/')
+    const bool is_legacy = text.size() > legacy_query.size() &&
+                           equals_ignoring_case(text.substr(text.size() - legacy_query.size()), legacy_query);
+    const auto slash = is_legacy ? text.size() - legacy_query.size() - 1 : text.rfind('/');
+    if (slash == std::string_view::npos || text[slash] != '/')
         return malformed("is not host/device/?… or host/device/module/?…");
-    path = text.substr(0, slash);
-    query = text.substr(slash + 1);
+    const auto path = text.substr(0, slash);
+    auto query = text.substr(slash + 1);
     if (query.starts_with('?'))
         query.remove_prefix(1);
-    else if (query.find("api-version=") == std::string_view::npos)
+    else if (!is_legacy && query.find("api-version=") == std::string_view::npos)
         return malformed("has no api-version");
 
     const auto segments = split(path, '/');
