@@ -20,6 +20,7 @@ struct HttpServerLimits {
     Duration idle{std::chrono::seconds(120)};       // between requests of a kept-alive connection
     Duration body_arrival{std::chrono::seconds(5)};  // from the first byte of a request to its last: then 408
     Duration handshake{std::chrono::seconds(10)};
+    Duration linger{std::chrono::seconds(1)};  // after a refusal: lets the peer read it before the connection is reset
     Duration sending{std::chrono::seconds(60)};  // for the peer to take a whole answer (not one with `next_chunk`)
 };
 

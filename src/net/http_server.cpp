@@ -7,8 +7,6 @@
 
 namespace skerry::net {
 
-using namespace std::chrono_literals;
-
 namespace {
 constexpr std::size_t read_bytes = 16 * 1024;
 
@@ -60,7 +58,7 @@ Task<> refuse(Connection& connection, Error error) {
     std::string wire;
     codec::serialize(response, false, wire);
     if (co_await send_whole(connection, std::move(wire)))
-        (void)co_await with_timeout<void>(connection.clock, 1s, drain(connection.stream));
+        (void)co_await with_timeout<void>(connection.clock, connection.limits.linger, drain(connection.stream));
 }
 
 Task<Result<>> send_pieces(Stream& stream, codec::HttpResponse& response, std::string wire, bool chunked) {
