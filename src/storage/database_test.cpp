@@ -132,8 +132,11 @@ TEST_CASE("a damaged database is moved aside and a new one begun") {
     SUBCASE("in a page in the middle") {
         {
             const auto database = open(path);
-            for (int n = 0; n < 500; ++n)
-                REQUIRE(database->execute(put, {std::to_string(n), std::int64_t{n}, std::string(100, 'x'), nullptr}));
+            REQUIRE(database->transaction([&]() -> Result<> {
+                for (int n = 0; n < 500; ++n)
+                    REQUIRE(database->execute(put, {std::to_string(n), std::int64_t{n}, std::string(100, 'x'), nullptr}));
+                return {};
+            }));
         }
         auto file = files->open(path, Files::Mode::read_write).value();
         REQUIRE(file->write_at(4096 * 3, std::string(4096, '\xee')));

@@ -1,0 +1,88 @@
+// What the log does on its worker: recovers, creates, writes, reads and removes segment files. One thread at a time.
+#pragma once
+
+#include "base/result.hpp"
+#include "storage/files.hpp"
+#include "storage/segment_format.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace skerry::storage {
+
+struct RecoveredSegment {
+    LogPosition base{0};
+    LogPosition end{0};
+    std::uint64_t size{0};
+    std::uint64_t records{0};
+    bool cut{false};
+    bool quarantined{false};
+};
+
+// One group on its way: records that lie behind one another in one segment.
+struct GroupWrite {
+    LogPosition base{0};
+    std::uint64_t offset{0};  // in the file
+    std::string bytes;
+    std::uint64_t create_size{0};  // 0: the file is there
+    std::uint64_t reserve{0};      // must be left on the disk after creating
+};
+
+struct ChunkRead {
+    LogPosition base{0};
+    LogPosition from{0};
+    LogPosition end{0};  // of what is stored in this segment
+    std::size_t at_most{0};
+};
+
+class SegmentDisk {
+public:
+    using Visitor = std::function<void(const LogRecord&)>;
+
+    SegmentDisk(Files& files, std::filesystem::path folder) : files_(files), folder_(std::move(folder)) {}
+
+    // Repairs the folder and visits all records, segment by segment.
+    [[nodiscard]] Result<std::vector<RecoveredSegment>> recover(const Visitor& visit);
+    // Where the log must go on so that no position comes twice; known after recover().
+    [[nodiscard]] LogPosition next_base() const { return next_base_; }
+
+    // Writes and syncs. On an error the file is cut, or removed, as far as the disk lets us.
+    [[nodiscard]] Result<> write(const GroupWrite& group);
+    // Visits whole records of about `at_most` bytes, one at least; returns where to go on.
+    [[nodiscard]] Result<LogPosition> read(const ChunkRead& chunk, const Visitor& visit);
+    void remove(LogPosition base);
+    // Gives back the reserved space behind `end`. Best effort.
+    void shrink(LogPosition base, LogPosition end);
+    void close_files();
+
+private:
+    [[nodiscard]] std::filesystem::path path_of(LogPosition base, std::string_view suffix = ".seg") const;
+    [[nodiscard]] Result<std::vector<LogPosition>> list_segments();
+    // `durable`: what the next segment says was durable; 0 when there is none.
+    [[nodiscard]] Result<std::optional<RecoveredSegment>> recover_one(LogPosition base, LogPosition durable, bool last,
+                                                                      const Visitor& visit);
+    [[nodiscard]] Result<> move_aside(LogPosition base);
+    [[nodiscard]] Result<> quarantine(LogPosition base, std::string_view repaired);
+    void limit_quarantine();
+    [[nodiscard]] Result<> create(const GroupWrite& group);
+    [[nodiscard]] Result<> write_and_sync(const GroupWrite& group);
+    [[nodiscard]] Result<File*> open_for_reading(LogPosition base);
+
+    struct Open {
+        LogPosition base;
+        std::unique_ptr<File> file;
+    };
+
+    Files& files_;
+    std::filesystem::path folder_;
+    LogPosition next_base_{0};
+    std::optional<Open> active_;   // being written
+    std::vector<Open> readers_;    // a few, the last used at the back
+};
+
+}  // namespace skerry::storage

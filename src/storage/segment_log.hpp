@@ -1,0 +1,147 @@
+// An append-only log in segments: many appends, one write and one fdatasync (docs/formats/segment_log.md).
+//
+// Promises: what wait() says is stored survives a power cut, in the order it was staged. A lone record is synced at once;
+//           records staged while a sync runs are the next group. After a failed write or sync nothing of that group is
+//           reported as stored, and the log goes on in a new segment. A full disk is Errc::full; the next record tries
+//           again.
+// Bounds:   at most `staged_bytes` wait for the disk (room() waits for less); reads return about what was asked for.
+// Threads:  the loop's; files are touched on the worker only. close() must be awaited before the log is destroyed
+//           while the worker has a job.
+#pragma once
+
+#include "base/event.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "base/task_scope.hpp"
+#include "base/worker.hpp"
+#include "storage/files.hpp"
+#include "storage/segment_format.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skerry::storage {
+
+class SegmentDisk;
+
+struct SegmentLogOptions {
+    std::uint64_t segment_bytes{4 * 1024 * 1024};  // 4 KiB to 64 MiB; a segment for a larger record is larger
+    std::size_t staged_bytes{8 * 1024 * 1024};
+    // New segments are refused (Errc::full) when less would be left on the disk, unless the record is essential.
+    std::uint64_t reserve_bytes{0};
+};
+
+struct LogRecovery {
+    std::uint64_t segments{0};
+    std::uint64_t records{0};
+    std::uint64_t cut{0};          // segments whose torn tail was thrown away
+    std::uint64_t quarantined{0};  // segments that were damaged
+};
+
+class SegmentLog {
+public:
+    // Whoever knows what the records mean.
+    class Owner {
+    public:
+        virtual ~Owner() = default;
+        // The first record of a new segment: what a reader needs when every older segment is gone.
+        virtual std::pair<std::uint8_t, std::string> snapshot(LogPosition base) = 0;
+        // Records in [begin, end) are stored, or, with an error, are not and never will be.
+        virtual void written(LogPosition begin, LogPosition end, const Result<>& outcome) = 0;
+    };
+
+    using Visitor = std::function<void(const LogRecord&)>;
+
+    // Repairs and reads what is there; `visit` sees every record, in order, on the worker.
+    [[nodiscard]] static Task<Result<std::unique_ptr<SegmentLog>>> open(Files& files, std::filesystem::path folder,
+                                                                        Worker& worker, Executor executor,
+                                                                        SegmentLogOptions options, Owner& owner,
+                                                                        Visitor visit);
+    ~SegmentLog();
+
+    struct Group;
+    struct Staged {
+        LogPosition at;
+        std::shared_ptr<Group> group;
+    };
+    // Gives the record its place; it is written as soon as the disk is free. `payload`: 1 byte to largest_record.
+    // Essential records may use the reserve: those that lead to space being freed.
+    [[nodiscard]] Result<Staged> stage(std::uint8_t kind, std::string_view payload, bool essential = false);
+    // Waits until the record is stored.
+    [[nodiscard]] Task<Result<>> wait(Staged staged);
+    // Waits until less than `staged_bytes` wait for the disk; first come, first served.
+    [[nodiscard]] Task<> room();
+
+    // Visits stored records from `from` on, all in one segment and about `at_most` bytes, but at least one; on the
+    // worker. Returns where to go on; there is more while that is before durable_end().
+    [[nodiscard]] Task<Result<LogPosition>> read(LogPosition from, std::size_t at_most, Visitor visit);
+
+    // Removes full segments that nobody wants any more; those that aren't removable() are left alone.
+    [[nodiscard]] Task<> remove(std::vector<LogPosition> bases);
+    // Older than a segment whose snapshot is stored.
+    [[nodiscard]] bool removable(LogPosition base) const;
+
+    // The base of the segment that holds, or held, this place.
+    [[nodiscard]] LogPosition segment_of(LogPosition at) const;
+    [[nodiscard]] std::vector<LogPosition> segments() const;
+    [[nodiscard]] LogPosition durable_end() const { return durable_end_; }
+    [[nodiscard]] LogPosition staged_end() const { return staged_end_; }
+    [[nodiscard]] std::uint64_t bytes_on_disk() const { return bytes_on_disk_; }
+    // By how much a record of this size would make bytes_on_disk() grow.
+    [[nodiscard]] std::uint64_t growth(std::size_t payload) const;
+    [[nodiscard]] const LogRecovery& recovery() const { return recovery_; }
+
+    // Writes what is staged, gives unused space back and stops.
+    [[nodiscard]] Task<> close();
+
+private:
+    struct Segment {
+        std::uint64_t size;        // of the file
+        LogPosition end;           // of what is staged
+        LogPosition durable_end;   // of what is stored
+    };
+
+    SegmentLog(std::shared_ptr<SegmentDisk> disk, Worker& worker, Executor executor, SegmentLogOptions options,
+               Owner& owner);
+    [[nodiscard]] bool fits(std::size_t payload) const;
+    void begin_segment(std::size_t payload, bool essential);
+    void put(std::uint8_t kind, std::string_view payload);
+    [[nodiscard]] Task<> write_groups();
+    void group_stored(Group& group);
+    void group_failed(const Error& error);
+
+    std::shared_ptr<SegmentDisk> disk_;
+    Worker& worker_;
+    Executor executor_;
+    SegmentLogOptions options_;
+    Owner& owner_;
+    LogRecovery recovery_;
+
+    std::map<LogPosition, Segment> segments_;
+    std::optional<LogPosition> active_;
+    std::deque<std::shared_ptr<Group>> groups_;  // the first is being written
+    std::size_t staged_bytes_{0};
+    std::uint64_t bytes_on_disk_{0};
+    LogPosition durable_end_{0};
+    LogPosition staged_end_{0};
+    LogPosition next_base_{0};
+    LogPosition removable_before_{0};
+    bool writing_{false};
+    bool closed_{false};
+
+    Signal work_;
+    Signal progress_;
+    std::deque<std::uint64_t> waiting_;  // for room, in order
+    std::uint64_t next_waiter_{0};
+    TaskScope scope_;
+};
+
+}  // namespace skerry::storage

@@ -1,0 +1,343 @@
+#include "storage/segment_log.hpp"
+
+#include "base/loop.hpp"
+#include "sim/disk.hpp"
+#include "sim/temporary_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace skerry;
+using namespace skerry::storage;
+
+namespace {
+constexpr std::uint8_t text_kind = 1;
+constexpr std::uint8_t snapshot_kind = 2;
+using Texts = std::vector<std::string>;
+
+struct Reader final : SegmentLog::Owner {
+    std::pair<std::uint8_t, std::string> snapshot(LogPosition) override { return {snapshot_kind, "snapshot"}; }
+    void written(LogPosition, LogPosition, const Result<>& outcome) override { ++(outcome ? stored : refused); }
+
+    Texts recovered;
+    int stored{0};
+    int refused{0};
+};
+
+// A log on a disk, with what it takes to open it again.
+struct Fixture {
+    explicit Fixture(Files& on, std::uint64_t segment_bytes = 4096) : files(on) { options.segment_bytes = segment_bytes; }
+
+    Task<Result<>> open(Executor executor) {
+        reader = {};
+        auto opened = co_await SegmentLog::open(files, folder, *worker, executor, options, reader,
+                                                [this](const LogRecord& record) {
+                                                    if (record.kind == text_kind)
+                                                        reader.recovered.emplace_back(record.payload);
+                                                });
+        if (!opened) co_return fail(opened.error());
+        log = std::move(*opened);
+        co_return Result<>{};
+    }
+    Task<> close() {
+        co_await log->close();
+        log.reset();
+    }
+    Task<Result<>> append(std::string text) {
+        const auto staged = log->stage(text_kind, text);
+        if (!staged) co_return fail(staged.error());
+        co_return co_await log->wait(*staged);
+    }
+    Task<Texts> read_all(std::size_t at_most) {
+        Texts texts;
+        for (LogPosition at = 0; at < log->durable_end();) {
+            const auto next = co_await log->read(at, at_most, [&](const LogRecord& record) {
+                if (record.kind == text_kind) texts.emplace_back(record.payload);
+            });
+            REQUIRE(next);
+            REQUIRE(*next > at);
+            at = *next;
+        }
+        co_return texts;
+    }
+
+    Files& files;
+    std::filesystem::path folder{"/log"};
+    std::unique_ptr<Worker> worker = make_inline_worker();
+    SegmentLogOptions options;
+    Reader reader;
+    std::unique_ptr<SegmentLog> log;
+};
+
+int run(const std::function<Task<>(Executor)>& body) {
+    Loop loop;
+    return loop.run([&](Event&) -> Task<int> {
+        co_await body(loop.executor());
+        co_return 0;
+    });
+}
+
+Texts numbers(int count, std::size_t size = 100) {
+    Texts texts;
+    for (int n = 0; n < count; ++n) {
+        auto text = std::to_string(n);
+        texts.push_back(text + std::string(size - text.size(), '.'));
+    }
+    return texts;
+}
+
+sim::Disk disk_with_folder(std::uint64_t seed = 1) {
+    sim::Disk disk(seed);
+    REQUIRE(disk.make_folders("/log", 0700));
+    return disk;
+}
+}  // namespace
+
+TEST_CASE("what was stored is read back in order, across segments and openings") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk);
+    const auto texts = numbers(200);
+    const auto large = std::string(10'000, 'L');
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        for (const auto& text : texts) REQUIRE(co_await fixture.append(text));
+        REQUIRE(co_await fixture.append(large));
+        co_await fixture.log->close();
+        CHECK(fixture.log->stage(text_kind, "x").error().code == Errc::closed);
+        fixture.log.reset();
+    });
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        auto expected = texts;
+        expected.push_back(large);
+        CHECK(fixture.reader.recovered == expected);
+        CHECK(fixture.log->recovery().segments > 5);
+        CHECK(fixture.log->recovery().cut == 0);
+        REQUIRE(co_await fixture.append("more"));
+        expected.emplace_back("more");
+        for (const std::size_t at_most : {1, 300, 100'000}) CHECK(co_await fixture.read_all(at_most) == expected);
+        co_await fixture.close();
+    });
+}
+
+TEST_CASE("records staged together share one sync") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk, 1 << 20);
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        REQUIRE(co_await fixture.append("first"));
+        const auto before = disk.operations();
+        std::vector<SegmentLog::Staged> staged;
+        for (const auto& text : numbers(100)) staged.push_back(fixture.log->stage(text_kind, text).value());
+        for (const auto& record : staged) CHECK(co_await fixture.log->wait(record));
+        CHECK(disk.operations() - before == 2);  // a write and a sync
+        co_await fixture.close();
+    });
+}
+
+TEST_CASE("positions never come twice, also after a torn tail") {
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+        auto disk = disk_with_folder(seed);
+        Fixture fixture(disk);
+        LogPosition last = 0;
+        for (int life = 0; life < 4; ++life)
+            run([&](Executor executor) -> Task<> {
+                REQUIRE(co_await fixture.open(executor));
+                disk.cut_power_at(disk.operations() + 9);
+                for (const auto& text : numbers(20)) {
+                    const auto staged = fixture.log->stage(text_kind, text).value();
+                    CHECK_MESSAGE(staged.at > last, "seed ", seed);
+                    last = staged.at;
+                    if (!co_await fixture.log->wait(staged)) break;
+                }
+                fixture.log.reset();
+                disk.restore_power();
+            });
+    }
+}
+
+TEST_CASE("after a failed sync its group is refused, and the log goes on in a new segment") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk);
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        REQUIRE(co_await fixture.append("one"));
+        disk.fail_at(disk.operations() + 2, Errc::io);
+        const auto staged = fixture.log->stage(text_kind, "two").value();
+        const auto with_it = fixture.log->stage(text_kind, "three").value();
+        CHECK((co_await fixture.log->wait(staged)).error().code == Errc::io);
+        CHECK((co_await fixture.log->wait(with_it)).error().code == Errc::io);
+        CHECK(fixture.reader.refused == 1);
+        REQUIRE(co_await fixture.append("four"));
+        CHECK(co_await fixture.read_all(4096) == Texts{"one", "four"});
+        CHECK(fixture.log->segments().size() == 2);
+        co_await fixture.close();
+    });
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        CHECK(fixture.reader.recovered == Texts{"one", "four"});
+        CHECK(fixture.log->recovery().quarantined == 0);
+        co_await fixture.close();
+    });
+}
+
+TEST_CASE("a full disk is Errc::full, and service resumes when there is space") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk);
+    disk.set_capacity(10'000);
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        Texts stored;
+        Result<> outcome;
+        for (const auto& text : numbers(100)) {
+            outcome = co_await fixture.append(text);
+            if (!outcome) break;
+            stored.push_back(text);
+        }
+        CHECK(outcome.error().code == Errc::full);
+        CHECK(stored.size() > 40);
+        CHECK((co_await fixture.append("still full")).error().code == Errc::full);
+        CHECK(fixture.log->bytes_on_disk() <= 10'000);
+        disk.set_capacity(100'000);
+        REQUIRE(co_await fixture.append("space"));
+        stored.emplace_back("space");
+        CHECK(co_await fixture.read_all(1000) == stored);
+        co_await fixture.close();
+    });
+}
+
+TEST_CASE("the reserve is for essential records only") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk);
+    disk.set_capacity(10'000);
+    fixture.options.reserve_bytes = 8'000;
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        CHECK((co_await fixture.append("a message")).error().code == Errc::full);
+        const auto staged = fixture.log->stage(text_kind, "a cursor", true).value();
+        CHECK(co_await fixture.log->wait(staged));
+        co_await fixture.close();
+    });
+}
+
+TEST_CASE("a segment that is damaged in the middle is quarantined, and loses only what is damaged") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk);
+    const auto texts = numbers(100);
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        for (const auto& text : texts) REQUIRE(co_await fixture.append(text));
+        co_await fixture.close();
+    });
+    const auto name = disk.list("/log")->at(1);
+    auto bytes = disk.contents("/log/" + name);
+    bytes[1000] ^= 1;
+    disk.put("/log/" + name, bytes);
+    disk.put("/log/someone's notes.txt", "not ours");
+    for (int opening = 0; opening < 2; ++opening)
+        run([&](Executor executor) -> Task<> {
+            REQUIRE(co_await fixture.open(executor));
+            CHECK(fixture.reader.recovered.size() == 99);
+            CHECK(std::ranges::includes(texts, fixture.reader.recovered, [](const auto& a, const auto& b) {
+                return std::stoi(a) < std::stoi(b);
+            }));
+            CHECK(fixture.log->recovery().quarantined == (opening == 0 ? 1 : 0));
+            co_await fixture.close();
+        });
+    CHECK(disk.contents("/log/" + name.substr(0, 16) + ".bad") == bytes);
+    CHECK(disk.exists("/log/someone's notes.txt"));
+}
+
+TEST_CASE("a segment that holds nothing readable is kept aside, and a repair that was interrupted is finished") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk);
+    const auto texts = numbers(60);
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        for (const auto& text : texts) REQUIRE(co_await fixture.append(text));
+        co_await fixture.close();
+    });
+    const auto name = disk.list("/log")->at(0);
+    SUBCASE("unreadable") {
+        disk.put("/log/" + name, std::string(4096, 'x'));
+        run([&](Executor executor) -> Task<> {
+            REQUIRE(co_await fixture.open(executor));
+            CHECK_FALSE(fixture.reader.recovered.empty());
+            CHECK(fixture.reader.recovered.size() < 60);
+            co_await fixture.close();
+        });
+        CHECK(disk.exists("/log/" + name.substr(0, 16) + ".bad"));
+    }
+    SUBCASE("interrupted between the two renames") {
+        const auto temporary = "/log/" + name.substr(0, 16) + ".tmp";
+        REQUIRE(disk.rename("/log/" + name, temporary));
+        run([&](Executor executor) -> Task<> {
+            REQUIRE(co_await fixture.open(executor));
+            CHECK(fixture.reader.recovered == texts);
+            co_await fixture.close();
+        });
+        CHECK_FALSE(disk.exists(temporary));
+    }
+}
+
+TEST_CASE("full segments are removed when nobody wants them, the newest snapshot never") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk);
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        for (const auto& text : numbers(100)) REQUIRE(co_await fixture.append(text));
+        const auto before = fixture.log->segments();
+        const auto bytes = fixture.log->bytes_on_disk();
+        co_await fixture.log->remove(before);
+        CHECK(fixture.log->segments() == std::vector{before.back()});
+        CHECK(fixture.log->bytes_on_disk() < bytes);
+        CHECK(disk.list("/log")->size() == 1);
+        REQUIRE(co_await fixture.append("on"));
+        CHECK((co_await fixture.read_all(4096)).back() == "on");
+        co_await fixture.close();
+    });
+}
+
+TEST_CASE("whoever would stage too much waits for the disk, in order") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk, 1 << 20);
+    fixture.options.staged_bytes = 1000;
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        TaskScope scope(executor);
+        std::vector<int> order;
+        struct Publish {
+            static Task<> one(Fixture& to, std::vector<int>& done, int number) {
+                co_await to.log->room();
+                const auto staged = to.log->stage(text_kind, std::string(400, 'x')).value();
+                done.push_back(number);
+                CHECK(co_await to.log->wait(staged));
+            }
+        };
+        for (int n = 0; n < 20; ++n) scope.spawn("publisher", Publish::one(fixture, order, n));
+        co_await scope.idle();
+        CHECK(order.size() == 20);
+        CHECK(std::ranges::is_sorted(order));
+        CHECK(fixture.reader.stored >= 6);
+        co_await fixture.close();
+    });
+}
+
+TEST_CASE("the log works on the real disk with a thread of its own") {
+    const sim::TemporaryFolder folder;
+    const auto files = make_system_files();
+    Fixture fixture(*files);
+    fixture.folder = folder.path();
+    fixture.worker = make_thread_worker("log");
+    const auto texts = numbers(100);
+    for (int opening = 0; opening < 2; ++opening)
+        run([&](Executor executor) -> Task<> {
+            REQUIRE(co_await fixture.open(executor));
+            CHECK(fixture.reader.recovered == (opening == 0 ? Texts{} : texts));
+            if (opening == 0)
+                for (const auto& text : texts) REQUIRE(co_await fixture.append(text));
+            CHECK(co_await fixture.read_all(500) == texts);
+            co_await fixture.close();
+        });
+}

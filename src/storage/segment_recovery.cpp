@@ -1,0 +1,162 @@
+// Opening a log after a crash or a rotting disk: torn tails are cut, damage is quarantined, neither is fatal.
+#include "storage/segment_disk.hpp"
+
+#include "base/log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace skerry::storage {
+
+namespace fs = std::filesystem;
+
+namespace {
+constexpr std::size_t kept_originals = 8;
+constexpr std::size_t largest_segment = 512 * 1024 * 1024;
+
+// "<16 hex digits><suffix>"
+std::optional<LogPosition> parse_name(std::string_view name, std::string_view suffix) {
+    if (name.size() != 16 + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
+    LogPosition base = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + 16, base, 16);
+    if (error != std::errc() || end != name.data() + 16 || base % 8 != 0) return std::nullopt;
+    return base;
+}
+
+// What the disk can't read comes as zeros: one bad sector must not cost the rest.
+Result<std::string> read_segment(Files& files, const fs::path& path, std::size_t at_most) {
+    auto file = files.open(path, Files::Mode::read);
+    if (!file) return fail(file.error());
+    const auto size = (*file)->size();
+    if (!size) return fail(size.error());
+    if (*size > largest_segment) return fail(Errc::malformed, fmt::format("'{}' is too large for a segment", path.native()));
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(*size, at_most));
+    std::string bytes;
+    if (auto got = (*file)->read_at(0, wanted, bytes)) return bytes;
+    constexpr std::size_t sector = 4096;
+    std::string all;
+    while (all.size() < wanted) {
+        const auto count = std::min(sector, wanted - all.size());
+        auto got = (*file)->read_at(all.size(), count, bytes);
+        if (!got) log::error("{}", got.error().text);
+        bytes.resize(count);
+        all += got ? bytes : std::string(count, '\0');
+    }
+    return all;
+}
+
+// How far the segment behind says that this one was durable; 0 when it says nothing about it.
+LogPosition durable_by_next(Files& files, const fs::path& next, LogPosition base) {
+    const auto bytes = read_segment(files, next, segment_header_bytes);
+    if (!bytes) return 0;
+    const auto header = decode_header(*bytes);
+    return header && header->durable_before > base ? header->durable_before : 0;
+}
+}  // namespace
+
+// Also finishes, or forgets, a repair that a crash interrupted.
+Result<std::vector<LogPosition>> SegmentDisk::list_segments() {
+    auto names = files_.list(folder_);
+    if (!names) return fail(names.error());
+    std::vector<LogPosition> bases;
+    for (const auto& name : *names) {
+        if (const auto base = parse_name(name, ".seg")) bases.push_back(*base);
+        if (const auto base = parse_name(name, ".tmp")) {
+            const bool finish = !files_.exists(path_of(*base));
+            auto done = finish ? files_.rename(folder_ / name, path_of(*base)) : files_.remove(folder_ / name);
+            if (!done) return fail(done.error());
+            if (finish) bases.push_back(*base);
+        }
+    }
+    std::ranges::sort(bases);
+    return bases;
+}
+
+Result<> SegmentDisk::move_aside(LogPosition base) {
+    auto aside = path_of(base, ".bad");
+    for (int n = 2; files_.exists(aside); ++n) aside = path_of(base, fmt::format(".bad{}", n));
+    return files_.rename(path_of(base), aside);
+}
+
+Result<> SegmentDisk::quarantine(LogPosition base, std::string_view repaired) {
+    const auto beside = path_of(base, ".tmp");
+    auto file = files_.open(beside, Files::Mode::create);
+    if (!file) return fail(file.error());
+    if (auto done = (*file)->write_at(0, repaired); !done) return done;
+    if (auto done = (*file)->sync_data(); !done) return done;
+    if (auto done = files_.sync_folder(folder_); !done) return done;
+    if (auto done = move_aside(base); !done) return done;
+    if (auto done = files_.rename(beside, path_of(base)); !done) return done;
+    return files_.sync_folder(folder_);
+}
+
+void SegmentDisk::limit_quarantine() {
+    const auto names = files_.list(folder_);
+    if (!names) return;
+    std::vector<std::string> originals;
+    for (const auto& name : *names)
+        if (name.find(".bad") == 16) originals.push_back(name);
+    for (std::size_t n = 0; n + kept_originals < originals.size(); ++n) (void)files_.remove(folder_ / originals[n]);
+}
+
+Result<std::optional<RecoveredSegment>> SegmentDisk::recover_one(LogPosition base, LogPosition durable, bool last,
+                                                                 const Visitor& visit) {
+    const auto path = path_of(base);
+    const auto bytes = read_segment(files_, path, largest_segment);
+    if (!bytes && bytes.error().code != Errc::malformed) return fail(bytes.error());
+    if (!bytes) {
+        log::error("{}; it is kept as .bad.", bytes.error().text);
+        if (auto moved = move_aside(base); !moved) return fail(moved.error());
+        return std::optional<RecoveredSegment>();
+    }
+    const auto header = decode_header(*bytes);
+    if (!header && header.error().code == Errc::unsupported) return fail(header.error().while_doing(path.native()));
+    next_base_ = std::max(next_base_, (base + bytes->size() + 7) & ~LogPosition{7});
+    const bool header_valid = header && header->base == base;
+    const auto check = check_segment(*bytes, base, header_valid, durable);
+
+    RecoveredSegment found{base, check.end, bytes->size(), check.records, check.torn, !check.damage.empty()};
+    if (check.end <= base + segment_header_bytes) {
+        // The last one was being created: nothing in it was ever acknowledged.
+        const bool keep = check.torn && !last;
+        if (keep) log::error("The segment '{}' holds nothing readable; it is kept as .bad.", path.native());
+        auto gone = keep ? move_aside(base) : files_.remove(path);
+        if (!gone) return fail(gone.error());
+        return std::optional<RecoveredSegment>();
+    }
+    if (found.quarantined) {
+        std::uint64_t lost = 0;
+        for (const auto& hole : check.damage) lost += hole.end - hole.begin;
+        log::error("The segment '{}' is damaged in {} places: {} bytes are lost, {} records are kept. The original is kept as .bad.",
+                   path.native(), check.damage.size(), lost, check.records);
+        const auto repaired = repair_segment(*bytes, base, check, header_valid ? header->durable_before : base);
+        if (auto done = quarantine(base, repaired); !done) return fail(done.error());
+        found.size = repaired.size();
+    } else if (base + bytes->size() > check.end) {
+        if (check.torn) log::info("The segment '{}' ends in a torn write; it is cut at {}.", path.native(), check.end - base);
+        shrink(base, check.end);
+        found.size = check.end - base;
+    }
+    for_each_record(*bytes, base, check, visit);
+    return std::optional(found);
+}
+
+Result<std::vector<RecoveredSegment>> SegmentDisk::recover(const Visitor& visit) {
+    const auto bases = list_segments();
+    if (!bases) return fail(bases.error());
+    std::vector<RecoveredSegment> segments;
+    for (std::size_t n = 0; n < bases->size(); ++n) {
+        const auto base = (*bases)[n];
+        const bool last = n + 1 == bases->size();
+        const auto durable = last ? 0 : durable_by_next(files_, path_of((*bases)[n + 1]), base);
+        auto found = recover_one(base, durable, last, visit);
+        if (!found) return fail(found.error());
+        if (*found) segments.push_back(**found);
+    }
+    limit_quarantine();
+    return segments;
+}
+
+}  // namespace skerry::storage
