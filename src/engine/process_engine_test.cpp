@@ -4,7 +4,7 @@
 #include "base/loop.hpp"
 #include "base/timeout.hpp"
 #include "engine/process.hpp"
-#include "engine/shim.hpp"
+#include "engine/module_shim.hpp"
 #include "model/twin.hpp"
 #include "sim/temporary_folder.hpp"
 

@@ -1,4 +1,4 @@
-#include "engine/shim.hpp"
+#include "engine/module_shim.hpp"
 
 #include "engine/launch.hpp"
 #include "engine/log_file.hpp"
