@@ -1,0 +1,84 @@
+// The routing language (edge-hub.md 4): "FROM /messages/* WHERE temperature > '20' INTO $upstream", compiled once.
+//
+// Promises: what compiles means what it means to the existing hub; what it can't mean is an error with a column, never a
+//           guess. Evaluation never fails, never waits, and allocates only for $body and for functions that make new text.
+#pragma once
+
+#include "base/result.hpp"
+#include "model/message.hpp"
+
+#include <boost/json/fwd.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace skerry::route {
+
+// What a condition sees of a message. The body is parsed when the first condition asks for it, and only once: keep one view
+// for all routes. The message outlives the view.
+class MessageView {
+public:
+    explicit MessageView(const model::Message& message);
+    ~MessageView();
+    MessageView(MessageView&&) noexcept;
+    MessageView& operator=(MessageView&&) noexcept;
+
+    [[nodiscard]] const model::Message& message() const { return *message_; }
+    // "/messages/", "/messages/modules/m/outputs/o/", "/twinChangeNotifications/" (4.8)
+    [[nodiscard]] const std::string& source() const { return source_; }
+    // nullptr when content type and encoding don't say JSON, or the body is no JSON object.
+    [[nodiscard]] const boost::json::object* body() const;
+
+private:
+    struct Body;
+    const model::Message* message_;
+    std::string source_;
+    mutable std::unique_ptr<Body> body_;
+};
+
+enum class Truth { no, yes, undefined };
+[[nodiscard]] std::string_view name_of(Truth truth);  // "false", "true", "undefined"
+
+// A compiled condition: shared, immutable, may be evaluated on many messages.
+class Condition {
+public:
+    // Errc::malformed; the text begins with "column N: ". Texts of at most 64 KB, nested at most 100 levels.
+    [[nodiscard]] static Result<Condition> compile(std::string_view text);
+    // The condition of a route without WHERE.
+    [[nodiscard]] static Condition always();
+
+    [[nodiscard]] Truth evaluate(const MessageView& message) const;
+
+private:
+    friend class Compiler;
+    struct Program;
+    explicit Condition(std::shared_ptr<const Program> program);
+    std::shared_ptr<const Program> program_;
+};
+
+struct Upstream {
+    bool operator==(const Upstream&) const = default;
+};
+struct ModuleInput {
+    std::string module;
+    std::string input;
+    bool operator==(const ModuleInput&) const = default;
+};
+using Endpoint = std::variant<Upstream, ModuleInput>;
+
+struct Route {
+    std::string source;  // without trailing '*', with one '/' at the end: "/messages/modules/sensor/"
+    Condition condition;
+    Endpoint endpoint;
+};
+
+// Errc::malformed; the text begins with "column N: ".
+[[nodiscard]] Result<Route> compile(std::string_view text);
+
+// The route's source leads to the message's (a prefix, without case), and the condition is true.
+[[nodiscard]] bool matches(const Route& route, const MessageView& message);
+
+}  // namespace skerry::route
