@@ -47,9 +47,7 @@ inline Task<> settle(TaskScope& scope, Event& done) {
     std::exception_ptr stopped;
     try {
         co_await done.wait();
-    } catch (...) {
-        stopped = std::current_exception();
-    }
+    } catch (...) { stopped = std::current_exception(); }
     if (stopped) co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
     co_await scope.close();
     if (stopped) std::rethrow_exception(stopped);

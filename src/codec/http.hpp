@@ -43,8 +43,8 @@ struct HttpRequest {
     std::string body;
 
     [[nodiscard]] std::string_view raw_path() const;  // without the query
-    // The path's segments, split at raw '/', then percent-decoded: "/devices/a%2Fb/modules/" -> {"devices","a/b","modules",""}.
-    // A segment with a broken escape stays as it is.
+    // The path's segments, split at raw '/', then percent-decoded: "/devices/a%2Fb/modules/" ->
+    // {"devices","a/b","modules",""}. A segment with a broken escape stays as it is.
     [[nodiscard]] std::vector<std::string> segments() const;
     // A decoded query parameter, the first of that name; names compare exactly. nullopt for a broken escape, too.
     [[nodiscard]] std::optional<std::string> query(std::string_view name) const;
@@ -86,8 +86,8 @@ private:
     std::unique_ptr<State> state_;
 };
 
-// One answer; "100 Continue" and its like before it are skipped. HttpLimits::unlimited as body_bytes is for callers that
-// take_body() after each feed().
+// One answer; "100 Continue" and its like before it are skipped. HttpLimits::unlimited as body_bytes is for callers
+// that take_body() after each feed().
 class HttpResponseParser {
 public:
     HttpResponseParser(HttpLimits limits, bool answers_head_request);

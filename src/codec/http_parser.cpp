@@ -133,7 +133,8 @@ struct HttpRequestParser::State {
     Result<> run() {
         if (const auto failed = input.run(*parser)) refused = refusal_of(failed, limits);
         // What the parser leaves while it is not done is part of one line, or the head.
-        else if (!parser->is_done() && input.size() > limits.header_bytes) refused = too_much_head(limits);
+        else if (!parser->is_done() && input.size() > limits.header_bytes)
+            refused = too_much_head(limits);
         if (refused) return fail(refused->error);
         return {};
     }

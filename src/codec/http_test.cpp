@@ -52,17 +52,18 @@ TEST_CASE("a target falls into decoded segments and query parameters") {
 
 TEST_CASE("a chunked body is put together") {
     HttpRequestParser parser(HttpLimits{});
-    const auto found = requests_of("PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;x=y\r\n!\r\n0\r\n\r\n", 3, parser);
+    const auto found = requests_of(
+        "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1;x=y\r\n!\r\n0\r\n\r\n", 3, parser);
     REQUIRE(found.size() == 1);
     CHECK(found[0].body == "hello!");
 }
 
 TEST_CASE("what is not HTTP, or framed in two ways, is refused with 400") {
-    for (const std::string_view wire : {
-             "\x16\x03\x01\x02\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/3.0\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",
-             "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-             "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-             "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"}) {
+    for (const std::string_view wire :
+         {"\x16\x03\x01\x02\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/3.0\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+          "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+          "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+          "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"}) {
         HttpRequestParser parser(HttpLimits{});
         const auto fed = parser.feed(wire);
         REQUIRE_MESSAGE(!fed, wire);
@@ -84,7 +85,8 @@ TEST_CASE("a head or body over its limit is refused with 431 or 413") {
     CHECK(announced.failure_status() == 413);
 
     HttpRequestParser chunked(limits);
-    CHECK_FALSE(chunked.feed("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" + std::string(101, 'a') + "\r\n"));
+    CHECK_FALSE(
+        chunked.feed("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" + std::string(101, 'a') + "\r\n"));
     CHECK(chunked.failure_status() == 413);
 
     HttpRequestParser endless_extension(limits);
@@ -136,7 +138,8 @@ TEST_CASE("a response is read back as it was written") {
     serialize(sent, true, wire);
     for (const std::size_t step : {1U, 5U, 4096U}) {
         HttpResponseParser parser(HttpLimits{}, false);
-        for (std::size_t at = 0; at < wire.size(); at += step) REQUIRE(parser.feed(std::string_view(wire).substr(at, step)));
+        for (std::size_t at = 0; at < wire.size(); at += step)
+            REQUIRE(parser.feed(std::string_view(wire).substr(at, step)));
         CHECK(parser.complete());
         CHECK(parser.keep_alive());
         const auto got = parser.take();

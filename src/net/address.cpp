@@ -48,9 +48,10 @@ Result<SocketAddress> unix_address(const std::filesystem::path& path) {
     const auto& text = path.native();
     if (text.empty()) return fail(Errc::malformed, "the path of a unix socket is empty");
     if (text.size() >= sizeof local.sun_path)
-        return fail(Errc::malformed,
-                    fmt::format("the socket path '{}' has {} bytes and the system's limit is {}: choose a shorter folder", text,
-                                text.size(), sizeof local.sun_path - 1));
+        return fail(
+            Errc::malformed,
+            fmt::format("the socket path '{}' has {} bytes and the system's limit is {}: choose a shorter folder", text,
+                        text.size(), sizeof local.sun_path - 1));
     local.sun_family = AF_UNIX;
     std::memcpy(local.sun_path, text.data(), text.size());
     return from_view(local);

@@ -17,7 +17,7 @@ using HttpHandler = std::function<Task<codec::HttpResponse>(codec::HttpRequest r
 
 struct HttpServerLimits {
     codec::HttpLimits message;
-    Duration idle{std::chrono::seconds(120)};       // between requests of a kept-alive connection
+    Duration idle{std::chrono::seconds(120)};        // between requests of a kept-alive connection
     Duration body_arrival{std::chrono::seconds(5)};  // from the first byte of a request to its last: then 408
     Duration handshake{std::chrono::seconds(10)};
     Duration linger{std::chrono::seconds(1)};  // after a refusal: lets the peer read it before the connection is reset
@@ -25,8 +25,8 @@ struct HttpServerLimits {
 };
 
 // Serves requests on `stream` (handshake included) until the peer closes, a limit is hit, or the task is cancelled.
-// A response with `next_chunk` is sent chunked, piece by piece, as the peer takes it; when the peer goes away meanwhile,
-// the pending next_chunk is cancelled. Requests over a limit are answered with 400, 408, 413 or 431.
+// A response with `next_chunk` is sent chunked, piece by piece, as the peer takes it; when the peer goes away
+// meanwhile, the pending next_chunk is cancelled. Requests over a limit are answered with 400, 408, 413 or 431.
 [[nodiscard]] Task<> serve_http(Stream& stream, Clock& clock, const HttpHandler& handler, HttpServerLimits limits = {});
 
 // How to reach a server for one exchange: a closure over connect_unix or connect_tls.
@@ -44,8 +44,8 @@ public:
     // Errors: unreachable, timeout, malformed (the answer). Any HTTP status is a success here.
     [[nodiscard]] Task<Result<codec::HttpResponse>> exchange(codec::HttpRequest request, Duration limit);
 
-    // As exchange, but hands over the body of a 2xx answer as it arrives (logs --follow); any other answer is whole. Ends
-    // when the server ends, or `on_body` returns false. No limit on a 2xx body's time or size.
+    // As exchange, but hands over the body of a 2xx answer as it arrives (logs --follow); any other answer is whole.
+    // Ends when the server ends, or `on_body` returns false. No limit on a 2xx body's time or size.
     [[nodiscard]] Task<Result<codec::HttpResponse>> stream(codec::HttpRequest request,
                                                            std::function<bool(std::string_view)> on_body);
 

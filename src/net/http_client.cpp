@@ -29,7 +29,8 @@ struct Exchange {
         const auto piece = parser.take_body();
         if (parser.head().status / 100 != 2) {
             collected += piece;
-            if (collected.size() > body_limit) return fail(Errc::full, fmt::format("the body is larger than {} bytes", body_limit));
+            if (collected.size() > body_limit)
+                return fail(Errc::full, fmt::format("the body is larger than {} bytes", body_limit));
         } else if (!piece.empty()) {
             stopped = !on_body(piece);
         }
@@ -109,7 +110,8 @@ Task<Result<codec::HttpResponse>> HttpClient::State::run(codec::HttpRequest requ
 
 Task<Result<codec::HttpResponse>> HttpClient::exchange(codec::HttpRequest request, Duration limit) {
     const auto doing = fmt::format("{} {}", request.method, request.raw_path());
-    auto response = co_await with_timeout<codec::HttpResponse>(state_->clock, limit, state_->run(std::move(request), nullptr));
+    auto response =
+        co_await with_timeout<codec::HttpResponse>(state_->clock, limit, state_->run(std::move(request), nullptr));
     if (!response && response.error().code == Errc::timeout) co_return fail(response.error().while_doing(doing));
     co_return response;
 }
@@ -125,7 +127,8 @@ Connector unix_connector(Network& network, std::filesystem::path path) {
 }
 
 Connector tls_connector(Network& network, std::string host, std::uint16_t port, std::shared_ptr<TlsClient> tls) {
-    return [&network, host = std::move(host), port, tls = std::move(tls)] { return network.connect_tls(host, port, tls); };
+    return
+        [&network, host = std::move(host), port, tls = std::move(tls)] { return network.connect_tls(host, port, tls); };
 }
 
 }  // namespace skerry::net

@@ -26,7 +26,8 @@ Task<Result<std::optional<codec::HttpRequest>>> receive(Connection& connection) 
         if (auto fed = connection.parser.feed(arrived); !fed) co_return fail(fed.error());
         if (auto request = connection.parser.take()) co_return std::move(request);
         if (connection.parser.take_expects_continue())
-            if (auto sent = co_await connection.stream.write("HTTP/1.1 100 Continue\r\n\r\n"); !sent) co_return fail(sent.error());
+            if (auto sent = co_await connection.stream.write("HTTP/1.1 100 Continue\r\n\r\n"); !sent)
+                co_return fail(sent.error());
         const auto got = co_await connection.stream.read_some(buffer);
         if (!got) co_return fail(got.error());
         if (*got == 0) co_return std::nullopt;
@@ -53,7 +54,8 @@ Task<> refuse(Connection& connection, Error error) {
     auto status = connection.parser.failure_status();
     if (status == 0 && error.code == Errc::timeout && connection.parser.in_message()) status = 408;
     if (status == 0) co_return;
-    codec::HttpResponse response{.status = status, .body = status == 408 ? "the request took too long to arrive" : error.text};
+    codec::HttpResponse response{.status = status,
+                                 .body = status == 408 ? "the request took too long to arrive" : error.text};
     response.headers.set("Content-Type", "text/plain; charset=utf-8");
     std::string wire;
     codec::serialize(response, false, wire);
@@ -142,8 +144,7 @@ Task<bool> serve_one(Connection& connection) {
 Task<> serve_http(Stream& stream, Clock& clock, const HttpHandler& handler, HttpServerLimits limits) {
     Connection connection{stream, clock, handler, limits, codec::HttpRequestParser(limits.message)};
     if (co_await with_timeout<void>(clock, limits.handshake, stream.handshake())) {
-        while (co_await serve_one(connection)) {
-        }
+        while (co_await serve_one(connection)) {}
     }
     stream.close();
 }

@@ -139,16 +139,19 @@ TEST_CASE("large bodies pass in both directions") {
         const auto response = co_await client.exchange({.method = "PUT", .body = std::string(5'000'000, 'x')}, 20s);
         REQUIRE(response);
         CHECK(response->body.size() == 5'000'000 + std::string_view("PUT / ").size());
-        const auto too_large = co_await site.client({.body_bytes = 1000}).exchange({.method = "PUT", .body = std::string(5000, 'x')}, 20s);
+        const auto too_large =
+            co_await site.client({.body_bytes = 1000}).exchange({.method = "PUT", .body = std::string(5000, 'x')}, 20s);
         CHECK(too_large.error().code == Errc::full);
     });
 }
 
 TEST_CASE("requests over a limit are answered before the connection closes") {
-    const HttpServerLimits limits{.message = {.header_bytes = 512, .body_bytes = 100}, .body_arrival = 30ms, .linger = 10ms};
+    const HttpServerLimits limits{
+        .message = {.header_bytes = 512, .body_bytes = 100}, .body_arrival = 30ms, .linger = 10ms};
     with_server(mirror, limits, [](Site site) -> Task<> {
         const auto starts = [](const std::string& text, std::string_view with) { return text.starts_with(with); };
-        CHECK(starts(co_await site.talk("POST / HTTP/1.1\r\nContent-Length: 101\r\n\r\n" + std::string(101, 'x')), "HTTP/1.1 413 "));
+        CHECK(starts(co_await site.talk("POST / HTTP/1.1\r\nContent-Length: 101\r\n\r\n" + std::string(101, 'x')),
+                     "HTTP/1.1 413 "));
         CHECK(starts(co_await site.talk("GET / HTTP/1.1\r\nx: " + std::string(600, 'x')), "HTTP/1.1 431 "));
         CHECK(starts(co_await site.talk("nonsense\r\n\r\n"), "HTTP/1.1 400 "));
         CHECK(starts(co_await site.talk("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nslow"), "HTTP/1.1 408 "));
@@ -176,7 +179,8 @@ TEST_CASE("requests sent ahead are answered in order, and Connection: close ends
 TEST_CASE("a client that expects 100-continue gets it before the answer") {
     with_server(mirror, {}, [](Site site) -> Task<> {
         auto stream = (co_await site.network.connect_unix(site.path)).value();
-        REQUIRE(co_await stream->write("POST / HTTP/1.1\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"));
+        REQUIRE(co_await stream->write(
+            "POST / HTTP/1.1\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n"));
         std::array<char, 4096> buffer;
         const auto got = co_await stream->read_some(buffer);
         CHECK(std::string_view(buffer.data(), got.value()) == "HTTP/1.1 100 Continue\r\n\r\n");
@@ -214,7 +218,8 @@ TEST_CASE("when the client of an endless answer goes away, its source is cancell
     bool unwound = false;
     Executor executor;
     const HttpHandler handler = [&](HttpRequest, const Peer&) -> Task<HttpResponse> {
-        const auto pieces = std::make_shared<Pieces>(Pieces{.executor = executor, .count = 1, .endless = true, .unwound = &unwound});
+        const auto pieces =
+            std::make_shared<Pieces>(Pieces{.executor = executor, .count = 1, .endless = true, .unwound = &unwound});
         HttpResponse response;
         response.next_chunk = [pieces] { return pieces->next(); };
         co_return response;
@@ -233,7 +238,8 @@ TEST_CASE("stream hands over errors as whole answers") {
     with_server(mirror, {}, [](Site site) -> Task<> {
         auto client = site.client();
         bool called = false;
-        const auto response = co_await client.stream({.target = "/missing"}, [&](std::string_view) { return called = true; });
+        const auto response =
+            co_await client.stream({.target = "/missing"}, [&](std::string_view) { return called = true; });
         CHECK(response->status == 404);
         CHECK(response->body == "GET /missing ");
         CHECK_FALSE(called);

@@ -20,7 +20,8 @@ public:
                                                                        std::uint16_t port) = 0;
     [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen_tls(const std::string& address, std::uint16_t port,
                                                                        std::shared_ptr<TlsServer> tls) = 0;
-    // Replaces a socket file that is there (stale or not). A path of 108 bytes or more is Errc::malformed, with the limit.
+    // Replaces a socket file that is there (stale or not). A path of 108 bytes or more is Errc::malformed, with the
+    // limit.
     [[nodiscard]] virtual Result<std::unique_ptr<Listener>> listen_unix(const std::filesystem::path& path,
                                                                         unsigned mode) = 0;
     // A unix listening socket that somebody else opened (systemd, the socket holder); takes ownership of `descriptor`.

@@ -8,10 +8,10 @@
 
 #include <doctest/doctest.h>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -39,7 +39,8 @@ Task<Result<std::string>> read_exactly(Stream& stream, std::size_t count) {
     std::string out;
     std::array<char, 4096> buffer;
     while (out.size() < count) {
-        const auto got = co_await stream.read_some(std::span(buffer).first(std::min(buffer.size(), count - out.size())));
+        const auto got =
+            co_await stream.read_some(std::span(buffer).first(std::min(buffer.size(), count - out.size())));
         if (!got) co_return fail(got.error());
         if (*got == 0) co_return fail(Errc::closed, "ended after " + std::to_string(out.size()));
         out.append(buffer.data(), *got);
@@ -229,8 +230,7 @@ TEST_CASE("a connection with endless data leaves the loop to others, too") {
         scope.spawn("writer", write_into(*pair.client, std::string(2'000'000, 'x'), written));
         scope.spawn("greedy reader", [](Stream& stream) -> Task<> {
             char one = 0;
-            while (co_await stream.read_some({&one, 1})) {
-            }
+            while (co_await stream.read_some({&one, 1})) {}
         }(*pair.server));
         SystemClock clock;
         co_await clock.sleep(1ms);
@@ -251,7 +251,7 @@ TEST_CASE("a unix socket knows who calls, has its mode, and replaces a stale fil
         CHECK((co_await network.connect_unix(path)).error().code == Errc::unreachable);
         auto listener = network.listen_unix(path, 0660);
         REQUIRE(listener);
-        struct stat status {};
+        struct stat status{};
         REQUIRE(::stat(path.c_str(), &status) == 0);
         CHECK((status.st_mode & 0777) == 0660);
         auto client = co_await network.connect_unix(path);
@@ -274,7 +274,8 @@ TEST_CASE("a socket path that is too long is refused with the limit, and a plain
         const sim::TemporaryFolder folder;
         const auto too_long = "/tmp/" + std::string(103, 'x');
         CHECK(too_long.size() == 108);
-        for (const auto& error : {network.listen_unix(too_long, 0600).error(), (co_await network.connect_unix(too_long)).error()}) {
+        for (const auto& error :
+             {network.listen_unix(too_long, 0600).error(), (co_await network.connect_unix(too_long)).error()}) {
             CHECK(error.code == Errc::malformed);
             CHECK(error.text.find("107") != std::string::npos);
         }

@@ -69,7 +69,8 @@ public:
                 report_shortage(failed);
                 if (auto paused = co_await listening_.pause(shortage_pause); !paused) co_return fail(paused.error());
             } else if (failed == EAGAIN) {
-                if (auto ready = co_await listening_.wait(Descriptor::Until::readable); !ready) co_return fail(ready.error());
+                if (auto ready = co_await listening_.wait(Descriptor::Until::readable); !ready)
+                    co_return fail(ready.error());
             }
             // Anything else is the trouble of one connection that has gone already.
         }

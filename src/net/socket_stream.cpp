@@ -21,7 +21,8 @@ public:
         for (;;) {
             // After a read that took all there was, asking the socket again would only cost a system call.
             if (drained_) {
-                if (auto ready = co_await descriptor_.wait(Descriptor::Until::readable); !ready) co_return fail(ready.error());
+                if (auto ready = co_await descriptor_.wait(Descriptor::Until::readable); !ready)
+                    co_return fail(ready.error());
                 drained_ = false;
             }
             if (!descriptor_.is_open()) co_return fail(closed_here());
@@ -47,7 +48,8 @@ public:
             if (sent >= 0) {
                 bytes.remove_prefix(static_cast<std::size_t>(sent));
             } else if (errno == EAGAIN) {
-                if (auto ready = co_await descriptor_.wait(Descriptor::Until::writable); !ready) co_return fail(ready.error());
+                if (auto ready = co_await descriptor_.wait(Descriptor::Until::writable); !ready)
+                    co_return fail(ready.error());
             } else if (errno != EINTR) {
                 co_return fail(system_error("writing to " + peer_.address, errno));
             }

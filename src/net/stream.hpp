@@ -20,8 +20,8 @@ namespace skerry::net {
 
 // Who is at the other end, as far as the transport knows.
 struct Peer {
-    std::string address;                       // "127.0.0.1:40712", or "unix"
-    std::optional<pid_t> process;              // unix sockets: SO_PEERCRED
+    std::string address;           // "127.0.0.1:40712", or "unix"
+    std::optional<pid_t> process;  // unix sockets: SO_PEERCRED
     std::optional<uid_t> user;
     std::vector<std::string> certificates_pem;  // TLS: what the client presented, leaf first; unverified on a server
 };
@@ -51,7 +51,8 @@ public:
 class Listener {
 public:
     virtual ~Listener() = default;
-    // Waits for a connection. Transient errors (EMFILE, ECONNABORTED) are waited out inside; Errc::closed after close().
+    // Waits for a connection. Transient errors (EMFILE, ECONNABORTED) are waited out inside; Errc::closed after
+    // close().
     [[nodiscard]] virtual Task<Result<std::unique_ptr<Stream>>> accept() = 0;
     virtual void close() = 0;
     [[nodiscard]] virtual std::uint16_t port() const = 0;  // 0 for unix sockets

@@ -61,10 +61,11 @@ Result<Descriptor> listen_on(const Executor& executor, const SocketAddress& addr
 
 // The file of a unix socket that somebody left behind, or still holds.
 Result<> remove_old_socket(const std::filesystem::path& path) {
-    struct stat status {};
+    struct stat status{};
     if (::lstat(path.c_str(), &status) != 0) return {};
     if (!S_ISSOCK(status.st_mode))
-        return fail(Errc::conflict, fmt::format("'{}' is in the way of a socket and is not one: remove it", path.native()));
+        return fail(Errc::conflict,
+                    fmt::format("'{}' is in the way of a socket and is not one: remove it", path.native()));
     if (::unlink(path.c_str()) != 0) return fail(system_error("removing the old socket " + path.native(), errno));
     return {};
 }

@@ -81,7 +81,8 @@ int accept_any_client(X509_STORE_CTX* verification, void*) {
     return 1;
 }
 
-Result<SslOwned<SSL_CTX>> server_context(std::string_view chain_pem, std::string_view key_pem, bool request_certificate) {
+Result<SslOwned<SSL_CTX>> server_context(std::string_view chain_pem, std::string_view key_pem,
+                                         bool request_certificate) {
     auto context = new_context(TLS_server_method());
     if (!context) return context;
     auto* raw = context->get();
@@ -198,7 +199,8 @@ Result<std::shared_ptr<TlsClient>> TlsClient::create(const Options& options) {
     if (!context) return fail(context.error());
     if (auto trusted = trust(context->get(), options); !trusted) return fail(trusted.error());
     if (!options.certificate_chain_pem.empty()) {
-        if (auto loaded = load_identity(context->get(), options.certificate_chain_pem, options.private_key_pem); !loaded)
+        if (auto loaded = load_identity(context->get(), options.certificate_chain_pem, options.private_key_pem);
+            !loaded)
             return fail(loaded.error());
     }
     auto state = std::make_unique<State>();

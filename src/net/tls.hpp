@@ -32,8 +32,8 @@ private:
     std::unique_ptr<State> state_;
 };
 
-// A client's side. The peer's chain and host name are verified against `trusted_pem` and, if wanted, the system's store,
-// which is read lazily, once, at the first connection that needs it.
+// A client's side. The peer's chain and host name are verified against `trusted_pem` and, if wanted, the system's
+// store, which is read lazily, once, at the first connection that needs it.
 class TlsClient {
 public:
     struct Options {

@@ -35,7 +35,8 @@ struct TlsClient::State {
 // A session on a connected descriptor, ready for its handshake.
 [[nodiscard]] Result<SslOwned<SSL>> new_server_session(TlsServer::State& server, int descriptor);
 // Verifies the chain and that it is for `host`, a name or an IP address.
-[[nodiscard]] Result<SslOwned<SSL>> new_client_session(TlsClient::State& client, int descriptor, const std::string& host);
+[[nodiscard]] Result<SslOwned<SSL>> new_client_session(TlsClient::State& client, int descriptor,
+                                                       const std::string& host);
 
 // The first reason in OpenSSL's queue of errors, which is emptied; `otherwise` when it is empty.
 [[nodiscard]] std::string take_ssl_reason(std::string_view otherwise);

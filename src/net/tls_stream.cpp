@@ -17,16 +17,16 @@ enum class Need { nothing, readable, writable, end, failure };
 // Whether the peer complained about who we are, or about our certificate.
 bool is_about_trust(int reason) {
     switch (reason) {
-    case SSL_R_CERTIFICATE_VERIFY_FAILED:
-    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
-    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
-    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
-    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED: return true;
-    default: return false;
+        case SSL_R_CERTIFICATE_VERIFY_FAILED:
+        case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+        case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+        case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+        case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+        case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+        case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
+        case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+        case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED: return true;
+        default: return false;
     }
 }
 
@@ -72,7 +72,8 @@ public:
             if (auto turn = co_await descriptor_.next_turn(); !turn) co_return fail(turn.error());
         for (;;) {
             if (drained_) {
-                if (auto ready = co_await descriptor_.wait(Descriptor::Until::readable); !ready) co_return fail(ready.error());
+                if (auto ready = co_await descriptor_.wait(Descriptor::Until::readable); !ready)
+                    co_return fail(ready.error());
                 drained_ = false;
             }
             if (!descriptor_.is_open()) co_return fail(closed_here());
@@ -127,21 +128,22 @@ private:
     Need after(int result) {
         const int number = errno;
         switch (SSL_get_error(session_.get(), result)) {
-        case SSL_ERROR_NONE: return Need::nothing;
-        case SSL_ERROR_WANT_READ: return Need::readable;
-        case SSL_ERROR_WANT_WRITE: return Need::writable;
-        case SSL_ERROR_ZERO_RETURN: return Need::end;
-        case SSL_ERROR_SYSCALL:
-            broken_ = true;
-            if (number == 0) return Need::end;
-            failure_ = system_error("TLS with " + peer_.address, number);
-            return Need::failure;
-        default: {
-            broken_ = true;
-            const auto code = is_about_trust(ERR_GET_REASON(ERR_peek_error())) ? Errc::unauthorized : Errc::malformed;
-            failure_ = Error{code, "TLS with " + peer_.address + ": " + take_ssl_reason("protocol error")};
-            return Need::failure;
-        }
+            case SSL_ERROR_NONE: return Need::nothing;
+            case SSL_ERROR_WANT_READ: return Need::readable;
+            case SSL_ERROR_WANT_WRITE: return Need::writable;
+            case SSL_ERROR_ZERO_RETURN: return Need::end;
+            case SSL_ERROR_SYSCALL:
+                broken_ = true;
+                if (number == 0) return Need::end;
+                failure_ = system_error("TLS with " + peer_.address, number);
+                return Need::failure;
+            default: {
+                broken_ = true;
+                const auto code =
+                    is_about_trust(ERR_GET_REASON(ERR_peek_error())) ? Errc::unauthorized : Errc::malformed;
+                failure_ = Error{code, "TLS with " + peer_.address + ": " + take_ssl_reason("protocol error")};
+                return Need::failure;
+            }
         }
     }
 
@@ -165,8 +167,8 @@ private:
     Error handshake_error(Need need) {
         if (client_) {
             if (const auto verdict = SSL_get_verify_result(session_.get()); verdict != X509_V_OK)
-                return Error{Errc::unauthorized, "the certificate of " + host_ + " (" + peer_.address + ") is not trusted: " +
-                                                     X509_verify_cert_error_string(verdict)};
+                return Error{Errc::unauthorized, "the certificate of " + host_ + " (" + peer_.address +
+                                                     ") is not trusted: " + X509_verify_cert_error_string(verdict)};
         }
         if (need == Need::failure) return failure_->while_doing("TLS handshake");
         return Error{Errc::closed, "TLS handshake: " + peer_.address + " has closed the connection"};
@@ -177,8 +179,7 @@ private:
         if (!leaf) return;
         peer_.certificates_pem.push_back(pem_of(leaf.get()));
         const auto* chain = SSL_get_peer_cert_chain(session_.get());  // without the leaf, on a server
-        for (int i = 0; i < sk_X509_num(chain); ++i)
-            peer_.certificates_pem.push_back(pem_of(sk_X509_value(chain, i)));
+        for (int i = 0; i < sk_X509_num(chain); ++i) peer_.certificates_pem.push_back(pem_of(sk_X509_value(chain, i)));
     }
 
     void shut_down() {
@@ -211,7 +212,8 @@ std::unique_ptr<Stream> make_tls_server_stream(Descriptor descriptor, Peer peer,
 
 std::unique_ptr<Stream> make_tls_client_stream(Descriptor descriptor, Peer peer, std::shared_ptr<TlsClient> tls,
                                                std::string host) {
-    return std::make_unique<TlsStream>(std::move(descriptor), std::move(peer), nullptr, std::move(tls), std::move(host));
+    return std::make_unique<TlsStream>(std::move(descriptor), std::move(peer), nullptr, std::move(tls),
+                                       std::move(host));
 }
 
 }  // namespace skerry::net

@@ -161,7 +161,8 @@ TEST_CASE("a server is trusted by name or address in its certificate, under a tr
     const auto stranger = make_root("stranger");
     with_site(server_with(make_leaf(root, "one")), [&](Site site) -> Task<> {
         CHECK((co_await site.connect("127.0.0.1", client_trusting(root.certificate))).has_value());
-        CHECK((co_await site.connect("localhost", client_trusting(stranger.certificate + root.certificate))).has_value());
+        CHECK(
+            (co_await site.connect("localhost", client_trusting(stranger.certificate + root.certificate))).has_value());
 
         const auto untrusted = co_await site.connect("localhost", client_trusting(stranger.certificate));
         CHECK(untrusted.error().code == Errc::unauthorized);
@@ -213,7 +214,8 @@ TEST_CASE("a replaced certificate is shown to new connections, and old ones go o
         CHECK_FALSE(tls->replace(fresh.certificate, make_leaf(new_root, "x").key));
         REQUIRE(tls->replace(fresh.certificate, fresh.key));
         CHECK((co_await site.connect("localhost", client_trusting(new_root.certificate))).has_value());
-        CHECK((co_await site.connect("localhost", client_trusting(old_root.certificate))).error().code == Errc::unauthorized);
+        CHECK((co_await site.connect("localhost", client_trusting(old_root.certificate))).error().code ==
+              Errc::unauthorized);
         REQUIRE(co_await (*before)->write("still here"));
         CHECK((co_await read_exactly(**before, 10)).value() == "still here");
     });
