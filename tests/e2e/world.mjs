@@ -196,7 +196,8 @@ export class World {
   // Every event in the cloud's log, or those of one module.
   events(module) {
     const text = this.cloudCli('events', '--json', '--from-start');
-    const events = text.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+    const events = text.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+      .map((event) => ({ ...event, messageId: event.systemProperties['message-id'] }));
     return module ? events.filter((event) => event.moduleId === module) : events;
   }
   lines(ledger, verb) {

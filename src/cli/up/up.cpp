@@ -11,6 +11,7 @@
 #include <fmt/core.h>
 
 #include <boost/json/parse.hpp>
+#include <boost/json/value_to.hpp>
 
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #include <utility>
 
 namespace skerry::cli {
+
+namespace json = boost::json;
 
 namespace {
 
@@ -68,6 +71,7 @@ private:
     Task<> drain();
     Task<> shut_down();
     Task<> follow_events();
+    void take_event(std::string_view line);
 
     Result<ChildProcess> start_role(std::string_view name, std::vector<std::string> arguments);
     Result<> still_alive();
@@ -139,12 +143,13 @@ Task<Result<>> Up::start_cloud() {
 Task<Result<>> Up::make_device() {
     const auto info = co_await admin_.info();
     if (!info) co_return fail(info.error());
+    const std::filesystem::path ca_certificate = json::value_to<std::string>(info->at("caCertificate"));
     const auto connection_string = co_await admin_.ensure_edge_device(up_device_id);
     if (!connection_string) co_return fail(connection_string.error());
     if (options_.world == World::own_namespaces)
-        if (auto bound = bind_names_and_trust(layout_.root, info->ca_certificate); !bound) co_return bound;
+        if (auto bound = bind_names_and_trust(layout_.root, ca_certificate); !bound) co_return bound;
     auto written = write_bundles(platform_.files, layout_, options_.executable);
-    if (written) written = write_config(platform_.files, layout_, *connection_string, info->ca_certificate);
+    if (written) written = write_config(platform_.files, layout_, *connection_string, ca_certificate);
     if (!written) co_return written;
     scope_.spawn("cloud events", follow_events());
     auto deployed = co_await admin_.deploy(up_device_id, deployment(layout_, "running"));
@@ -189,12 +194,23 @@ Task<Result<>> Up::wait_for_first_message() {
     co_return Result<>{};
 }
 
-// What the cloud's event log gets, as it gets it; the cloud remembers everything, so a lost stream is opened again there.
+// What the cloud's event log gets from now on, as it gets it.
 Task<> Up::follow_events() {
-    co_await admin_.follow_events([this](const CloudEvent& event) {
-        accounts_.received(event.message_id);
-        last_message_ = event.body;
+    const auto ended = co_await admin_.events({.from_start = false, .follow = true}, [this](std::string_view line) {
+        take_event(line);
+        return true;
     });
+    if (!ended) view_.note(fmt::format("reading the cloud's events: {}", ended.error().text));
+}
+
+void Up::take_event(std::string_view line) {
+    json::error_code failed;
+    const auto event = json::parse(line, failed);
+    if (failed) return;
+    const auto id = event.at("systemProperties").as_object().if_contains("message-id");
+    const auto body = event.as_object().if_contains("body");
+    if (id && id->is_string()) accounts_.received(std::string(id->get_string()));
+    if (body && body->is_string()) last_message_ = std::string(body->get_string());
 }
 
 void Up::gather() {
