@@ -26,7 +26,8 @@ struct SegmentLog::Group {
 SegmentLog::SegmentLog(std::shared_ptr<SegmentDisk> disk, Worker& worker, Executor executor, SegmentLogOptions options,
                        Owner& owner)
     : disk_(std::move(disk)), worker_(worker), executor_(executor), options_(options), owner_(owner), work_(executor),
-      progress_(executor), scope_(executor) {}
+      progress_(executor), line_(std::make_shared<Line>(executor)),
+      scope_(executor) {}
 
 SegmentLog::~SegmentLog() = default;
 
@@ -117,19 +118,23 @@ Task<Result<>> SegmentLog::wait(Staged staged) {
 }
 
 Task<> SegmentLog::room() {
-    if (waiting_.empty() && staged_bytes_ < options_.staged_bytes) co_return;
+    const auto line = line_;
+    if (line->waiting.empty() && staged_bytes_ < options_.staged_bytes) co_return;
+    // Who gives up leaves the line; it may outlive the log.
     struct Place {
-        SegmentLog& log;
+        Line& line;
         std::uint64_t number;
+        explicit Place(Line& all) : line(all), number(all.next++) { line.waiting.push_back(number); }
         ~Place() {
-            std::erase(log.waiting_, number);
-            log.progress_.notify();
+            std::erase(line.waiting, number);
+            line.moved.notify();
         }
+        Place(const Place&) = delete;
+        Place& operator=(const Place&) = delete;
     };
-    const Place place{*this, next_waiter_++};
-    waiting_.push_back(place.number);
-    while (!closed_ && (waiting_.front() != place.number || staged_bytes_ >= options_.staged_bytes))
-        co_await progress_.wait();
+    const Place place(*line);
+    while (!closed_ && (line->waiting.front() != place.number || staged_bytes_ >= options_.staged_bytes))
+        co_await line->moved.wait();
 }
 
 Task<> SegmentLog::write_groups() {
@@ -147,6 +152,7 @@ Task<> SegmentLog::write_groups() {
         if (outcome) group_stored(*group);
         else group_failed(outcome.error());
         progress_.notify();
+        line_->moved.notify();
     }
 }
 
@@ -208,7 +214,6 @@ Task<> SegmentLog::remove(std::vector<LogPosition> bases) {
     co_await worker_.run_job([disk = disk_, &bases] {
         for (const auto base : bases) disk->remove(base);
     });
-    progress_.notify();
 }
 
 LogPosition SegmentLog::segment_of(LogPosition at) const {
@@ -225,7 +230,7 @@ std::vector<LogPosition> SegmentLog::segments() const {
 Task<> SegmentLog::close() {
     if (closed_) co_return;
     closed_ = true;
-    progress_.notify();
+    line_->moved.notify();
     while (!groups_.empty()) co_await progress_.wait();
     co_await scope_.close();
     if (active_) {

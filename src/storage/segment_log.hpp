@@ -139,8 +139,13 @@ private:
 
     Signal work_;
     Signal progress_;
-    std::deque<std::uint64_t> waiting_;  // for room, in order
-    std::uint64_t next_waiter_{0};
+    struct Line {  // of those who wait for room
+        explicit Line(Executor executor) : moved(std::move(executor)) {}
+        std::deque<std::uint64_t> waiting;
+        std::uint64_t next{0};
+        Signal moved;
+    };
+    std::shared_ptr<Line> line_;
     TaskScope scope_;
 };
 

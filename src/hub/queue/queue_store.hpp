@@ -4,7 +4,8 @@
 //           write for all of them; appends that run at the same time share one sync. Delivery does not wait for that.
 //           In order and at least once per (endpoint, priority); an expired message is never delivered. After a crash
 //           each queue resumes at its durable cursor: what was acked long enough ago does not come back.
-// Bounds:   bytes on disk (QueueLimits); memory holds at most `cached` bytes of bodies, the rest is read back.
+// Bounds:   bytes on disk (QueueLimits); memory holds at most `cached` bytes of messages, 64 KiB more per queue, and what
+//           waits for the disk (8 MiB; append() waits then); the rest is read back. 4096 in flight per queue.
 // Threads:  the loop's; syncs run on the Worker.
 #pragma once
 
@@ -16,6 +17,7 @@
 #include "model/message.hpp"
 #include "storage/files.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -48,12 +50,16 @@ struct QueueLimits {
     std::uint64_t bytes_on_disk{0};  // 0: the disk less a reserve (the larger of 5 % and 64 MB)
     std::size_t cached{4 * 1024 * 1024};
     std::uint64_t segment_bytes{4 * 1024 * 1024};
+    // What is acknowledged is durable after so many acknowledgements, or so long, whichever comes first.
+    std::size_t cursor_acknowledgements{1000};
+    std::chrono::milliseconds cursor_delay{100};
 };
 
 struct QueueStatus {
     std::string endpoint;
     std::uint32_t priority;
     std::uint64_t length;
+    std::uint64_t expired{0};  // since the store was opened
 };
 
 // The queues of one endpoint, all priorities.
@@ -84,7 +90,8 @@ public:
                                                                         QueueLimits limits);
     virtual ~QueueStore() = default;
 
-    // Errc::full when the budget is used up, Errc::io when the disk refuses: nothing is stored then. `targets` not empty.
+    // Errc::full when the budget is used up, Errc::io when the disk refuses: nothing is stored then. `targets`: at least one,
+    // each endpoint once.
     // The message may be delivered before this returns.
     [[nodiscard]] virtual Task<Result<>> append(model::SharedMessage message, std::vector<QueueTarget> targets) = 0;
 

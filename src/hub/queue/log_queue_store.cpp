@@ -1,0 +1,278 @@
+#include "hub/queue/log_queue_store.hpp"
+
+#include "base/log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace skerry::hub {
+
+using namespace std::chrono_literals;
+
+namespace {
+constexpr auto retry_delay = 1s;
+constexpr auto sweep_interval = 30s;
+constexpr auto least_sweep_interval = 1s;  // when the budget is used up
+constexpr std::uint64_t smallest_reserve = 64 * 1024 * 1024;
+constexpr std::size_t kept_scratch = 64 * 1024;
+
+constexpr std::uint8_t kind(RecordKind of) { return static_cast<std::uint8_t>(of); }
+}  // namespace
+
+Task<Result<std::unique_ptr<QueueStore>>> QueueStore::open(storage::Files& files, std::filesystem::path folder,
+                                                           Worker& worker, Clock& clock, Executor executor,
+                                                           QueueLimits limits) {
+    const auto boot = co_await worker.run([&] { return read_boot_id(files); });
+    auto store = std::make_unique<LogQueueStore>(clock, executor, limits, boot);
+    if (auto recovered = co_await store->recover(files, std::move(folder), worker); !recovered)
+        co_return fail(recovered.error());
+    co_return store;
+}
+
+LogQueueStore::LogQueueStore(Clock& clock, Executor executor, QueueLimits limits, BootId boot)
+    : clock_(clock), executor_(executor), limits_(limits), ages_(boot, clock), cursors_wanted_(executor),
+      segments_freed_(executor), sweep_wanted_(executor), scope_(executor) {
+    cache_.limit = limits.cached;
+}
+
+LogQueueStore::~LogQueueStore() = default;
+
+Task<Result<>> LogQueueStore::recover(storage::Files& files, std::filesystem::path folder, Worker& worker) {
+    storage::SegmentLogOptions options;
+    options.segment_bytes = limits_.segment_bytes;
+    const auto prepared = co_await worker.run([&]() -> Result<std::uint64_t> {
+        if (auto made = files.make_folders(folder, 0700); !made) return fail(made.error());
+        const auto space = files.space(folder);
+        if (!space) return fail(space.error());
+        return std::max(smallest_reserve, space->total / 20);
+    });
+    if (!prepared) co_return fail(prepared.error().while_doing("opening the queues"));
+    if (limits_.bytes_on_disk == 0) options.reserve_bytes = *prepared;
+    // Space comes back by whole segments: a small budget is of many small ones.
+    else options.segment_bytes = std::min(options.segment_bytes, limits_.bytes_on_disk / 8);
+
+    Recovery recovery(ages_);
+    auto log = co_await storage::SegmentLog::open(files, folder, worker, executor_, options, *this,
+                                                  [&](const storage::LogRecord& record) { recovery.visit(record); });
+    if (!log) co_return fail(log.error().while_doing("opening the queues"));
+    log_ = std::move(*log);
+    recovery.finish();
+    next_endpoint_ = recovery.next_endpoint();
+    for (const auto& [number, name] : recovery.endpoints()) endpoint_of(name).number = number;
+    std::uint64_t messages = 0;
+    for (const auto& [name, recovered] : recovery.queues()) {
+        std::vector<std::pair<LogPosition, LogPosition>> pending;
+        pending.reserve(recovered.pending.size());
+        for (const auto at : recovered.pending) pending.emplace_back(at, log_->segment_of(at));
+        auto& queue = endpoint_of(recovery.endpoints().at(name.first)).queue(name.second);
+        queue.restore(recovered.cursor, pending);
+        messages += pending.size();
+    }
+    const auto& found = log_->recovery();
+    if (recovery.unreadable() > 0) log::error("{} records of the queues can't be read.", recovery.unreadable());
+    log::info("The queues hold {} messages in {} segments ({} torn, {} quarantined).", messages, found.segments,
+              found.cut, found.quarantined);
+    segments_freed_.set();
+    scope_.spawn("queue cursors", keep_cursors());
+    scope_.spawn("queue segments", remove_segments());
+    scope_.spawn("queue expiry", sweep());
+    scope_.spawn("queue expiry timer", time_sweeps());
+    co_return Result<>{};
+}
+
+LogEndpoint& LogQueueStore::endpoint_of(std::string_view name) {
+    const auto found = endpoints_.find(name);
+    if (found != endpoints_.end()) return *found->second;
+    auto made = std::make_unique<LogEndpoint>(*this, std::string(name));
+    return *endpoints_.emplace(std::string(name), std::move(made)).first->second;
+}
+
+EndpointQueue& LogQueueStore::endpoint(std::string_view id) { return endpoint_of(id); }
+
+// --- messages come ----------------------------------------------------------------------------------------------------
+
+Task<Result<>> LogQueueStore::append(model::SharedMessage message, std::vector<QueueTarget> targets) {
+    co_await log_->room();
+    const auto stored_targets = number(targets);
+    if (!stored_targets) co_return fail(stored_targets.error());
+    const auto enqueued = ages_.now(clock_);
+    scratch_.clear();
+    encode_message(scratch_, enqueued, *stored_targets, *message);
+    if (auto room = check_budget(scratch_.size()); !room) co_return room;
+    const auto staged = log_->stage(kind(RecordKind::message), scratch_);
+    if (scratch_.capacity() > kept_scratch) scratch_ = {};
+    if (!staged) co_return fail(staged.error());
+    enqueue(*staged, message, enqueued, targets);
+    message.reset();
+    co_return co_await log_->wait(*staged);
+}
+
+// An endpoint gets its number, and the log learns it, with its first message.
+Result<std::vector<StoredTarget>> LogQueueStore::number(const std::vector<QueueTarget>& targets) {
+    std::vector<StoredTarget> stored;
+    stored.reserve(targets.size());
+    for (const auto& target : targets) {
+        auto& endpoint = endpoint_of(target.endpoint);
+        if (endpoint.number == 0) {
+            endpoint.number = next_endpoint_++;
+            auto staged = log_->stage(kind(RecordKind::endpoint), encode_endpoint({endpoint.number, endpoint.name()}));
+            if (!staged) {
+                endpoint.number = 0;
+                return fail(staged.error());
+            }
+        }
+        stored.push_back({endpoint.number, target.priority, target.time_to_live});
+    }
+    return stored;
+}
+
+Result<> LogQueueStore::check_budget(std::size_t payload) {
+    if (limits_.bytes_on_disk == 0) return {};  // the log keeps the reserve
+    const auto growth = log_->growth(payload);
+    if (growth == 0 || log_->bytes_on_disk() + growth <= limits_.bytes_on_disk) return {};
+    sweep_wanted_.set();
+    return fail(Errc::full, fmt::format("the queues use {} of {} bytes on disk: consumers must take messages first, or "
+                                        "storeLimits.maxSizeBytes be raised",
+                                        log_->bytes_on_disk(), limits_.bytes_on_disk));
+}
+
+void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const model::SharedMessage& message,
+                            const EnqueuedAt& enqueued, const std::vector<QueueTarget>& targets) {
+    const auto segment = log_->segment_of(staged.at);
+    Recent recent{staged.at, segment, message, {}};
+    recent.targets.reserve(targets.size());
+    for (const auto& target : targets) {
+        auto& endpoint = endpoint_of(target.endpoint);
+        auto& queue = endpoint.queue(target.priority);
+        const auto deadline = ages_.deadline(segment, enqueued, target.time_to_live);
+        recent.targets.push_back({&queue, queue.era(), deadline});
+        queue.append({staged.at, segment, deadline, message});
+        endpoint.notify();
+    }
+    recent_.push_back(std::move(recent));
+}
+
+// --- the log speaks ---------------------------------------------------------------------------------------------------
+
+std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
+    ages_.segment_begins(base, ages_.boot());
+    Snapshot snapshot{ages_.boot(), ages_.now(clock_), next_endpoint_, {}, {}};
+    for (const auto& [name, endpoint] : endpoints_) {
+        if (endpoint->number == 0) continue;
+        snapshot.endpoints.push_back({endpoint->number, name});
+        for (const auto& [priority, queue] : endpoint->queues())
+            if (queue->touched()) snapshot.cursors.push_back(queue->cursor(endpoint->number));
+    }
+    return {kind(RecordKind::snapshot), encode_snapshot(snapshot)};
+}
+
+void LogQueueStore::written(LogPosition begin, LogPosition end, const Result<>& outcome) {
+    for (; !recent_.empty() && recent_.front().at < end; recent_.pop_front()) {
+        const auto& recent = recent_.front();
+        if (outcome || recent.at < begin) continue;
+        for (const auto& target : recent.targets)
+            if (target.era == target.queue->era()) target.queue->withdraw(recent.at, recent.segment);
+    }
+    if (outcome) {
+        cursors_failed_ = false;
+        if (begin == log_->segment_of(begin)) segments_freed_.set();  // older ones may go now
+        return;
+    }
+    log::error("Messages can't be stored: {}", outcome.error().text);
+    // Cursors may have been among what was lost.
+    for (const auto& [name, endpoint] : endpoints_)
+        for (const auto& [priority, queue] : endpoint->queues()) queue->changed |= queue->touched();
+    cursors_failed_ = true;
+    cursors_wanted_.set();
+}
+
+// --- what is done -----------------------------------------------------------------------------------------------------
+
+void LogQueueStore::acknowledged() {
+    if (use_.take_freed()) segments_freed_.set();
+    cursors_wanted_.set();
+    if (++acknowledgements_ >= limits_.cursor_acknowledgements && !cursors_failed_) write_cursors();
+}
+
+void LogQueueStore::write_cursors() {
+    acknowledgements_ = 0;
+    cursors_wanted_.reset();
+    for (const auto& [name, endpoint] : endpoints_) {
+        for (const auto& [priority, queue] : endpoint->queues()) {
+            if (!queue->changed || endpoint->number == 0) continue;
+            queue->changed = false;
+            (void)log_->stage(kind(RecordKind::cursor), encode_cursor(queue->cursor(endpoint->number)), true);
+        }
+    }
+}
+
+Task<> LogQueueStore::keep_cursors() {
+    for (;;) {
+        co_await cursors_wanted_.wait();
+        co_await clock_.sleep(cursors_failed_ ? Duration(retry_delay) : Duration(limits_.cursor_delay));
+        write_cursors();
+    }
+}
+
+Task<> LogQueueStore::remove_segments() {
+    for (;;) {
+        co_await segments_freed_.wait();
+        segments_freed_.reset();
+        std::vector<LogPosition> unwanted;
+        for (const auto base : log_->segments())
+            if (log_->removable(base) && !use_.wanted(base)) unwanted.push_back(base);
+        for (const auto base : unwanted) ages_.segment_removed(base);
+        co_await log_->remove(std::move(unwanted));
+    }
+}
+
+Task<> LogQueueStore::time_sweeps() {
+    for (;;) {
+        co_await clock_.sleep(sweep_interval);
+        sweep_wanted_.set();
+    }
+}
+
+Task<> LogQueueStore::sweep() {
+    for (;;) {
+        co_await sweep_wanted_.wait();
+        // A copy: endpoints may be added meanwhile. None is ever removed.
+        std::vector<LogEndpoint*> all;
+        for (const auto& [name, endpoint] : endpoints_) all.push_back(endpoint.get());
+        for (auto* endpoint : all) co_await endpoint->expire();
+        co_await clock_.sleep(least_sweep_interval);
+        sweep_wanted_.reset();
+    }
+}
+
+Task<Result<>> LogQueueStore::drop(std::string_view name) {
+    const auto found = endpoints_.find(name);
+    if (found == endpoints_.end()) co_return Result<>{};
+    const auto number = found->second->number;
+    found->second->clear();
+    if (use_.take_freed()) segments_freed_.set();
+    if (number == 0) co_return Result<>{};
+    const auto staged = log_->stage(kind(RecordKind::drop), encode_drop(number), true);
+    if (!staged) co_return fail(staged.error());
+    co_return co_await log_->wait(*staged);
+}
+
+std::vector<QueueStatus> LogQueueStore::status() const {
+    std::vector<QueueStatus> all;
+    for (const auto& [name, endpoint] : endpoints_)
+        for (const auto& [priority, queue] : endpoint->queues())
+            all.push_back({name, priority, queue->length(), queue->expired()});
+    return all;
+}
+
+std::uint64_t LogQueueStore::bytes_on_disk() const { return log_->bytes_on_disk(); }
+
+Task<> LogQueueStore::close() {
+    co_await scope_.close();
+    write_cursors();
+    co_await log_->close();
+}
+
+}  // namespace skerry::hub

@@ -1,0 +1,124 @@
+// The queues over storage::SegmentLog: see queue_store.hpp for what they promise.
+//
+//   append --> one record --> SegmentLog (group commit) --> the publisher's ack
+//      |  \--> recent_: messages that are not durable yet, whole
+//      '----> Queue (endpoint, priority) --take--> consumer --acknowledge--> cursor record, at the latest 100 ms later
+//                 ^--load-- SegmentLog: what the window had no room for
+#pragma once
+
+#include "base/task_scope.hpp"
+#include "hub/queue/age.hpp"
+#include "hub/queue/queue.hpp"
+#include "hub/queue/queue_store.hpp"
+#include "hub/queue/recovery.hpp"
+#include "storage/segment_log.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace skerry::hub {
+
+class LogQueueStore;
+
+// The queues of one endpoint. Lives as long as the store, also when it is dropped and used again.
+class LogEndpoint final : public EndpointQueue {
+public:
+    LogEndpoint(LogQueueStore& store, std::string name);
+
+    Task<Result<std::vector<Delivery>>> take(std::size_t at_most) override;
+    Task<> wait() override;
+    void acknowledge(const Delivery& delivery) override;
+    void return_all() override;
+    void give_back(const Delivery& delivery) override;
+    [[nodiscard]] std::uint64_t length() const override;
+
+    [[nodiscard]] const std::string& name() const { return name_; }
+    [[nodiscard]] Queue& queue(std::uint32_t priority);
+    [[nodiscard]] const std::map<std::uint32_t, std::unique_ptr<Queue>>& queues() const { return queues_; }
+    // Drops what has expired, also from the log.
+    [[nodiscard]] Task<> expire();
+    void clear();
+    void notify() { changed_.notify(); }
+
+    EndpointNumber number{0};  // in the log; 0: it is not there
+
+private:
+    [[nodiscard]] bool ready() const;
+    [[nodiscard]] Task<Result<>> load(Queue& queue);
+    [[nodiscard]] Task<Result<>> load_stored(Queue& queue);
+
+    LogQueueStore& store_;
+    std::string name_;
+    std::map<std::uint32_t, std::unique_ptr<Queue>> queues_;  // by priority, never removed
+    Signal changed_;
+    bool loading_{false};
+};
+
+class LogQueueStore final : public QueueStore, private storage::SegmentLog::Owner {
+public:
+    LogQueueStore(Clock& clock, Executor executor, QueueLimits limits, BootId boot);
+    ~LogQueueStore() override;
+
+    [[nodiscard]] Task<Result<>> recover(storage::Files& files, std::filesystem::path folder, Worker& worker);
+
+    Task<Result<>> append(model::SharedMessage message, std::vector<QueueTarget> targets) override;
+    EndpointQueue& endpoint(std::string_view id) override;
+    Task<Result<>> drop(std::string_view endpoint) override;
+    std::vector<QueueStatus> status() const override;
+    std::uint64_t bytes_on_disk() const override;
+    Task<> close() override;
+
+private:
+    friend class LogEndpoint;
+    struct RecentTarget {
+        Queue* queue;
+        std::uint64_t era;
+        SteadyTime deadline;
+    };
+    struct Recent {
+        LogPosition at;
+        LogPosition segment;
+        model::SharedMessage message;
+        std::vector<RecentTarget> targets;
+    };
+
+    std::pair<std::uint8_t, std::string> snapshot(LogPosition base) override;
+    void written(LogPosition begin, LogPosition end, const Result<>& outcome) override;
+
+    [[nodiscard]] LogEndpoint& endpoint_of(std::string_view name);
+    [[nodiscard]] Result<std::vector<StoredTarget>> number(const std::vector<QueueTarget>& targets);
+    [[nodiscard]] Result<> check_budget(std::size_t payload);
+    void enqueue(const storage::SegmentLog::Staged& staged, const model::SharedMessage& message,
+                 const EnqueuedAt& enqueued, const std::vector<QueueTarget>& targets);
+    void acknowledged();
+    void write_cursors();
+    [[nodiscard]] Task<> keep_cursors();
+    [[nodiscard]] Task<> remove_segments();
+    [[nodiscard]] Task<> sweep();
+    [[nodiscard]] Task<> time_sweeps();
+
+    Clock& clock_;
+    Executor executor_;
+    QueueLimits limits_;
+    Ages ages_;
+    Cache cache_;
+    SegmentUse use_;
+    std::unique_ptr<storage::SegmentLog> log_;
+
+    std::map<std::string, std::unique_ptr<LogEndpoint>, std::less<>> endpoints_;  // never removed
+    EndpointNumber next_endpoint_{1};
+    std::deque<Recent> recent_;  // staged and not durable, in order; as much as the log lets wait
+    std::string scratch_;
+
+    std::size_t acknowledgements_{0};  // since cursors were written
+    bool cursors_failed_{false};
+    Event cursors_wanted_;
+    Event segments_freed_;
+    Event sweep_wanted_;
+    TaskScope scope_;
+};
+
+}  // namespace skerry::hub

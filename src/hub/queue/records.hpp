@@ -1,0 +1,81 @@
+// What the log's records mean: messages, cursors and endpoints as bytes and back (docs/formats/segment_log.md).
+//
+// Promises: a message comes back as it was, every property with it. Decoding accepts any bytes: nullopt when they are none.
+#pragma once
+
+#include "hub/queue/queue_store.hpp"
+#include "model/message.hpp"
+#include "storage/segment_format.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace skerry::hub {
+
+using storage::LogPosition;
+using EndpointNumber = std::uint32_t;
+using BootId = std::array<unsigned char, 16>;  // zero: unknown
+
+enum class RecordKind : std::uint8_t { message = 1, snapshot = 2, endpoint = 3, cursor = 4, drop = 5 };
+
+struct StoredTarget {
+    EndpointNumber endpoint{0};
+    std::uint32_t priority{default_priority};
+    std::optional<std::chrono::seconds> time_to_live;
+};
+
+// When a message came: by both clocks, so that its age survives jumps of one and restarts of the other.
+struct EnqueuedAt {
+    std::int64_t wall{0};       // nanoseconds since 1970
+    std::int64_t monotonic{0};  // nanoseconds, of the boot that the segment names
+};
+
+// What must be known of a stored message before its properties and body are worth decoding.
+struct MessageHead {
+    EnqueuedAt enqueued;
+    std::vector<StoredTarget> targets;
+    std::string_view rest;
+};
+
+void encode_message(std::string& out, const EnqueuedAt& enqueued, const std::vector<StoredTarget>& targets,
+                    const model::Message& message);
+[[nodiscard]] std::optional<MessageHead> decode_head(std::string_view payload);
+[[nodiscard]] model::SharedMessage decode_message(const MessageHead& head);  // null when it is none
+
+// All messages of the queue below `high` are done, except those at `holes` (ascending).
+struct Cursor {
+    EndpointNumber endpoint{0};
+    std::uint32_t priority{default_priority};
+    LogPosition high{0};
+    std::vector<LogPosition> holes;
+};
+[[nodiscard]] std::string encode_cursor(const Cursor& cursor);
+[[nodiscard]] std::optional<Cursor> decode_cursor(std::string_view payload);
+
+struct EndpointName {
+    EndpointNumber number{0};
+    std::string name;
+};
+[[nodiscard]] std::string encode_endpoint(const EndpointName& endpoint);
+[[nodiscard]] std::optional<EndpointName> decode_endpoint(std::string_view payload);
+
+[[nodiscard]] std::string encode_drop(EndpointNumber endpoint);
+[[nodiscard]] std::optional<EndpointNumber> decode_drop(std::string_view payload);
+
+struct Snapshot {
+    BootId boot{};
+    EnqueuedAt taken;
+    EndpointNumber next_endpoint{1};
+    std::vector<EndpointName> endpoints;
+    std::vector<Cursor> cursors;
+};
+[[nodiscard]] std::string encode_snapshot(const Snapshot& snapshot);
+[[nodiscard]] std::optional<Snapshot> decode_snapshot(std::string_view payload);
+
+}  // namespace skerry::hub
