@@ -29,18 +29,6 @@ Errc code_of(unsigned status) {
     }
 }
 
-// {"Message":"ErrorCode:DeviceNotFound;text"}: the text is for people.
-std::string words_of(const codec::HttpResponse& response) {
-    json::error_code failed;
-    const auto body = json::parse(response.body, failed);
-    const auto* object = failed ? nullptr : body.if_object();
-    const auto* message = object ? object->if_contains("Message") : nullptr;
-    if (!message || !message->is_string()) return fmt::format("the cloud answered {}", response.status);
-    const std::string text(message->get_string());
-    const auto semicolon = text.find(';');
-    return semicolon == std::string::npos ? text : text.substr(semicolon + 1);
-}
-
 std::optional<std::string> text_at(const json::value& value, std::initializer_list<std::string_view> path) {
     const auto* at = &value;
     for (const auto name : path) {
@@ -49,6 +37,21 @@ std::optional<std::string> text_at(const json::value& value, std::initializer_li
         if (!at) return std::nullopt;
     }
     return at->is_string() ? std::optional(std::string(at->get_string())) : std::nullopt;
+}
+
+// {"Message":"ErrorCode:DeviceNotFound;text"}: the text is for people.
+std::string words_of(const codec::HttpResponse& response) {
+    json::error_code failed;
+    const auto body = json::parse(response.body, failed);
+    const auto* object = failed ? nullptr : body.if_object();
+    const auto* message = object ? object->if_contains("Message") : nullptr;
+    if (!message || !message->is_string()) return fmt::format("the cloud answered {}", response.status);
+    const std::string text(message->get_string());
+    // Direct methods put JSON into the text.
+    const auto inner = json::parse(text, failed);
+    if (const auto detail = failed ? std::nullopt : text_at(inner, {"message"})) return *detail;
+    const auto semicolon = text.find(';');
+    return semicolon == std::string::npos ? text : text.substr(semicolon + 1);
 }
 }  // namespace
 
