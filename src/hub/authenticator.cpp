@@ -44,8 +44,8 @@ Result<> check_token(const iothub::SasToken& token, const model::Identity& claim
     if (!iothub::covers(token, hosts, claimed))
         return fail(Errc::unauthorized, fmt::format("the token of {} is for another resource", claimed.id()));
     if (iothub::is_expired(token, now, clock_skew))
-        return fail(Errc::unauthorized, fmt::format("the token of {} expired at {}", claimed.id(),
-                                                    format_rfc3339(token.expires(), 0)));
+        return fail(Errc::unauthorized,
+                    fmt::format("the token of {} expired at {}", claimed.id(), format_rfc3339(token.expires(), 0)));
     return {};
 }
 
@@ -66,8 +66,10 @@ Task<Result<Admission>> Authenticator::authenticate(Claim claim) {
     const auto& id = claim.identity;
     if (id == own_) co_return fail(Errc::unauthorized, id.id() + " is this hub itself");
     if (claim.auth_chain.size() > 1)
-        co_return fail(Errc::unauthorized, fmt::format("{} connects on behalf of {}, which is not served here: only direct "
-                                                       "clients are", claim.auth_chain.back(), claim.auth_chain.front()));
+        co_return fail(Errc::unauthorized,
+                       fmt::format("{} connects on behalf of {}, which is not served here: only direct "
+                                   "clients are",
+                                   claim.auth_chain.back(), claim.auth_chain.front()));
     if (claim.token.empty())
         co_return fail(Errc::unauthorized,
                        fmt::format("{} has no token{}", id.id(),

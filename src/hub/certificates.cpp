@@ -97,7 +97,8 @@ iothub::Signer Certificates::signer() {
 
 KeyWrapper Certificates::key_wrapper() {
     return {.wrap = [this](std::string plaintext, std::string iv) { return wrap(std::move(plaintext), std::move(iv)); },
-            .unwrap = [this](std::string ciphertext, std::string iv) { return unwrap(std::move(ciphertext), std::move(iv)); }};
+            .unwrap = [this](std::string ciphertext,
+                             std::string iv) { return unwrap(std::move(ciphertext), std::move(iv)); }};
 }
 
 }  // namespace skerry::hub

@@ -1,6 +1,7 @@
 // The port through which the hub reaches the cloud (or a parent edge): implemented by upstream, faked in tests.
 //
-// Promises: every message, twin and method belongs to the identity it is asked for; one identity's trouble (throttling, a
+// Promises: every message, twin and method belongs to the identity it is asked for; one identity's trouble (throttling,
+// a
 //           refusal) never delays another's. Nothing waits for the network longer than the link's own limits; while the
 //           cloud is away calls fail at once with Errc::unreachable.
 // Threads:  the loop's.
@@ -79,19 +80,20 @@ struct CloudLinkConfig {
     Clock& clock;
     Random& random;
     net::Network& network;
-    model::Identity own;         // "<edge device>/$edgeHub"
-    std::string hub_host;        // IoT Hub's name: in tokens and user names
-    std::string dial_host;       // where connections go: the hub, or the parent edge
+    model::Identity own;    // "<edge device>/$edgeHub"
+    std::string hub_host;   // IoT Hub's name: in tokens and user names
+    std::string dial_host;  // where connections go: the hub, or the parent edge
     std::uint16_t mqtt_port{8883};
     std::uint16_t https_port{443};
-    std::string trusted_pem;     // the trust bundle, besides the system's store
-    iothub::Signer signer;       // with $edgeHub's key
-    std::string client_type;     // "EdgeHub/<version>"
-    std::string protocol;        // UpstreamProtocol as set
+    std::string trusted_pem;  // the trust bundle, besides the system's store
+    iothub::Signer signer;    // with $edgeHub's key
+    std::string client_type;  // "EdgeHub/<version>"
+    std::string protocol;     // UpstreamProtocol as set
     Duration idle_limit{std::chrono::hours(1)};
     std::size_t most_connections{101};
 };
 
-using CloudLinkFactory = std::function<Result<std::unique_ptr<CloudLink>>(CloudLinkConfig config, CloudListener& listener)>;
+using CloudLinkFactory =
+    std::function<Result<std::unique_ptr<CloudLink>>(CloudLinkConfig config, CloudListener& listener)>;
 
 }  // namespace skerry::hub

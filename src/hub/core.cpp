@@ -1,5 +1,6 @@
 #include "hub/core.hpp"
 
+#include "base/backoff.hpp"
 #include "base/encoding.hpp"
 #include "base/log.hpp"
 #include "hub/version.hpp"
@@ -61,7 +62,8 @@ Result<> Core::connect_parts() {
                                                      std::vector{settings_.hub_host, settings_.edge_host});
     own_twin_ = std::make_unique<OwnTwin>(settings_.own, *twins_, router_, *pumps_, clock, executor);
     mqtt_ = std::make_unique<mqtt::Listener>(
-        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt}, settings_.most_clients);
+        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt},
+        settings_.most_clients);
 
     sessions_->add(*pumps_);
     sessions_->add(methods_);
@@ -130,7 +132,8 @@ Task<> Core::close() {
     co_await parts_.queues->close();
 }
 
-// --- background ---------------------------------------------------------------------------------------------------------
+// --- background
+// ---------------------------------------------------------------------------------------------------------
 
 // Tokens run out while their clients are connected.
 Task<> Core::tick() {
@@ -152,8 +155,14 @@ Task<> Core::refresh_config() {
 }
 
 Task<> Core::resync(model::Identity identity) {
-    co_await twins_->resync(identity);
-    if (identity == settings_.own) own_twin_->changed(true);
+    const bool own = identity == settings_.own;
+    Backoff backoff(parts_.platform.random, 1s, 1min);
+    // Without its own twin the hub may have no configuration: it keeps asking.
+    while (!co_await twins_->resync(identity)) {
+        if (!own || !connected_) co_return;
+        co_await parts_.platform.clock.sleep(backoff.next());
+    }
+    if (own) own_twin_->changed(true);
 }
 
 void Core::identity_changed(const model::Identity& identity) {
@@ -174,7 +183,8 @@ Task<> Core::forget_subscriptions(model::Identity identity) {
 
 void Core::session_ended(Session& session) { twins_->release(session.identity()); }
 
-// --- what the cloud says --------------------------------------------------------------------------------------------------
+// --- what the cloud says
+// --------------------------------------------------------------------------------------------------
 
 Task<> Core::on_desired(model::Identity identity, json::object patch) {
     co_await twins_->desired_arrived(std::move(identity), std::move(patch));
@@ -232,8 +242,10 @@ void Core::on_connected(const model::Identity& identity) {
 
 void Core::on_disconnected(const model::Identity& identity, const Error& why) {
     if (identity != settings_.own) return;
-    if (std::exchange(connected_, false)) log::info("Entering unreachable state: {}", why.text);
-    else log::debug("The cloud is not reachable: {}", why.text);
+    if (std::exchange(connected_, false))
+        log::info("Entering unreachable state: {}", why.text);
+    else
+        log::debug("The cloud is not reachable: {}", why.text);
 }
 
 }  // namespace skerry::hub

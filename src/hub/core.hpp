@@ -65,7 +65,8 @@ private:
     void push_desired(const model::Identity& identity, const boost::json::object& patch, std::int64_t version);
 
     [[nodiscard]] Task<> on_desired(model::Identity identity, boost::json::object patch) override;
-    [[nodiscard]] Task<iothub::MethodResponse> on_method(model::Identity identity, iothub::MethodRequest request) override;
+    [[nodiscard]] Task<iothub::MethodResponse> on_method(model::Identity identity,
+                                                         iothub::MethodRequest request) override;
     void on_connected(const model::Identity& identity) override;
     void on_disconnected(const model::Identity& identity, const Error& why) override;
     void session_ended(Session& session) override;

@@ -1,5 +1,5 @@
-// The names of queues. Module inputs have the existing hub's names; what goes upstream has one queue per sender, so that a
-// throttled sender holds up nobody but itself.
+// The names of queues. Module inputs have the existing hub's names; what goes upstream has one queue per sender, so
+// that a throttled sender holds up nobody but itself.
 #pragma once
 
 #include "model/identity.hpp"

@@ -4,6 +4,7 @@
 #include "base/task_scope.hpp"
 #include "hub/certificates.hpp"
 #include "hub/core.hpp"
+#include "hub/own_twin.hpp"
 #include "hub/version.hpp"
 
 namespace skerry::hub {
@@ -25,11 +26,10 @@ public:
         tasks_.spawn("hub start", start(std::move(settings)));
         tasks_.spawn("stop", pass_on(stop));
         co_await ended_.wait();
-        if (core_) {
-            log::info("Stopping");
-            co_await core_->close();
-        }
+        log::info("Stopping");
+        // First what may still be starting the core.
         co_await tasks_.close();
+        if (core_) co_await core_->close();
         log::info("Stopped");
         co_return exit_status_;
     }
@@ -76,8 +76,9 @@ private:
         auto state = co_await StateStore::open(settings.folder / "hub.db", *state_worker_, certificates_->key_wrapper(),
                                                platform_.random);
         if (!state) co_return fail(state.error());
+        const QueueLimits limits{.bytes_on_disk = co_await stored_size_limit(**state, settings.own)};
         auto queues = co_await QueueStore::open(files, settings.folder / "queue", *log_worker_, platform_.clock,
-                                                platform_.executor, QueueLimits{});
+                                                platform_.executor, limits);
         if (!queues) co_return fail(queues.error().while_doing("opening the message store"));
 
         auto core = Core::create({.settings = std::move(settings),

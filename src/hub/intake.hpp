@@ -1,6 +1,7 @@
 // The way in for messages: stamped, checked, routed, made durable.
 //
-// Promises: accept() returns success once the message is safe in every queue its routes name (or no route wants it), and
+// Promises: accept() returns success once the message is safe in every queue its routes name (or no route wants it),
+// and
 //           never before; it then belongs to the queues.
 #pragma once
 

@@ -36,10 +36,22 @@ std::int64_t version_of(const json::object& desired) {
 std::string client_key(std::string_view id) {
     std::string key;
     for (const char c : id) {
-        if (c == '.' || c == '$' || c == '#' || c == ' ' || c == '%') key += fmt::format("%{:02X}", static_cast<unsigned>(c));
-        else key += c;
+        if (c == '.' || c == '$' || c == '#' || c == ' ' || c == '%')
+            key += fmt::format("%{:02X}", static_cast<unsigned>(c));
+        else
+            key += c;
     }
     return key;
+}
+
+Task<std::uint64_t> stored_size_limit(StateStore& state, model::Identity own) {
+    const auto text = co_await state.load(RecordKind::twin, own.id());
+    if (!text || !*text) co_return 0;
+    const auto twin = model::parse_object(**text);
+    const auto* const desired = twin ? twin->if_contains("desired") : nullptr;
+    if (!desired || !desired->is_object()) co_return 0;
+    const auto parsed = model::parse_hub_config(desired->get_object());
+    co_return parsed ? parsed->config.store_limit_bytes.value_or(0) : 0;
 }
 
 OwnTwin::OwnTwin(model::Identity own, Twins& twins, Router& router, Pumps& pumps, Clock& clock, Executor executor)
@@ -94,7 +106,8 @@ Task<> OwnTwin::apply() {
     configured_.set();
 }
 
-// --- reported -----------------------------------------------------------------------------------------------------------
+// --- reported
+// -----------------------------------------------------------------------------------------------------------
 
 void OwnTwin::session_opened(Session& session) {
     auto& client = clients_[session.identity().id()];

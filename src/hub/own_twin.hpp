@@ -1,6 +1,8 @@
-// The hub's own twin: its desired properties are the configuration, its reported ones tell how the hub is (edge-hub.md 7.4, 7.5).
+// The hub's own twin: its desired properties are the configuration, its reported ones tell how the hub is
+// (edge-hub.md 7.4, 7.5).
 //
-// Promises: the last known configuration works at start, without network. A route that does not compile is reported with
+// Promises: the last known configuration works at start, without network. A route that does not compile is reported
+// with
 //           its name (400) while the others flow; a document that can't be used at all leaves the old configuration.
 // Bounds:   200 clients are reported; those that have been away longest are left out first.
 // Threads:  the loop's.
@@ -47,7 +49,7 @@ private:
     Pumps& pumps_;
     Clock& clock_;
     Event configured_;
-    Event news_;          // something to apply or to report
+    Event news_;  // something to apply or to report
     bool to_apply_{false};
     bool confirmed_{false};
     std::int64_t last_version_{0};
@@ -55,6 +57,9 @@ private:
     std::string description_;
     std::map<std::string, Client> clients_;
 };
+
+// storeLimits.maxSizeBytes of the last known configuration; 0: none is set. It holds from the start of the hub on.
+[[nodiscard]] Task<std::uint64_t> stored_size_limit(StateStore& state, model::Identity own);
 
 // The key of a client in the twin: '.', '$', '#' and ' ' can't stand in property names.
 [[nodiscard]] std::string client_key(std::string_view id);

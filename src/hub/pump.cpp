@@ -22,7 +22,8 @@ Task<> QueueWatch::run() {
     }
 }
 
-// --- inputs -----------------------------------------------------------------------------------------------------------
+// --- inputs
+// -----------------------------------------------------------------------------------------------------------
 
 InputPump::InputPump(InputEndpoint endpoint, EndpointQueue& queue, Sessions& sessions, Clock& clock, Random& random,
                      Executor executor, std::size_t window)
@@ -56,8 +57,10 @@ Task<> InputPump::run() {
             in_flight_ = 0;
             consumer_serial_ = serial;
         }
-        if (session && in_flight_ < window_ && session->channel().writable()) co_await pass_on(*session);
-        else co_await kick_.wait();
+        if (session && in_flight_ < window_ && session->channel().writable())
+            co_await pass_on(*session);
+        else
+            co_await kick_.wait();
     }
 }
 
@@ -93,7 +96,8 @@ void InputPump::delivered(const Delivery& delivery) {
     kick_.set();
 }
 
-// --- upstream ---------------------------------------------------------------------------------------------------------
+// --- upstream
+// ---------------------------------------------------------------------------------------------------------
 
 UpstreamPump::UpstreamPump(model::Identity sender, EndpointQueue& queue, CloudLink& link, Clock& clock, Random& random,
                            Executor executor, std::size_t window)

@@ -1,6 +1,7 @@
 // Moves messages out of one queue, in order, a window at a time, until told to stop.
 //
-// Promises: a message leaves its queue only when the consumer has acknowledged it. A consumer that goes away leaves all its
+// Promises: a message leaves its queue only when the consumer has acknowledged it. A consumer that goes away leaves all
+// its
 //           unacknowledged messages due again, in their order. A full window or a slow socket holds up this queue only.
 // Bounds:   `window` deliveries without acknowledgement per queue; upstream also about 1 MB of bodies per sender.
 // Threads:  the loop's.
@@ -18,7 +19,8 @@ namespace skerry::hub {
 // Tells a pump that its queue has something new. queue.wait() is asked only after a take() that came back empty.
 class QueueWatch {
 public:
-    QueueWatch(EndpointQueue& queue, Event& kick, const Executor& executor) : queue_(queue), kick_(kick), wanted_(executor) {}
+    QueueWatch(EndpointQueue& queue, Event& kick, const Executor& executor)
+        : queue_(queue), kick_(kick), wanted_(executor) {}
     [[nodiscard]] Task<> run();
     void arm() { wanted_.set(); }
 
@@ -82,8 +84,8 @@ private:
     std::size_t window_;
     std::size_t in_flight_{0};
     std::size_t bytes_in_flight_{0};
-    bool failed_{false};     // the messages in flight are waited for, then all are due again
-    int failures_{0};        // in a row
+    bool failed_{false};  // the messages in flight are waited for, then all are due again
+    int failures_{0};     // in a row
     std::optional<Errc> logged_;
     Event kick_;
     QueueWatch watch_;

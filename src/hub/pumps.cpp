@@ -58,7 +58,8 @@ Task<> Pumps::drop_queues_without_route() {
     for (const auto& [endpoint, length] : forgotten) {
         if (auto dropped = co_await store_.drop(endpoint); !dropped)
             log::error("The queue of {} can't be dropped: {}", endpoint, dropped.error().text);
-        else log::warn("No route leads to {} any more: its queue is dropped, with {} messages", endpoint, length);
+        else
+            log::warn("No route leads to {} any more: its queue is dropped, with {} messages", endpoint, length);
     }
 }
 

@@ -13,13 +13,15 @@ namespace skerry::hub {
 
 class Pumps final : public SessionObserver {
 public:
-    Pumps(QueueStore& store, CloudLink& link, Clock& clock, Random& random, Executor executor, std::size_t input_window);
+    Pumps(QueueStore& store, CloudLink& link, Clock& clock, Random& random, Executor executor,
+          std::size_t input_window);
 
     // Resumes the upstream queues that hold something.
     void start(Sessions& sessions);
     [[nodiscard]] Task<> close();
 
-    // The inputs that routes lead to. With `drop_others`, queues of inputs without a route are forgotten with their messages.
+    // The inputs that routes lead to. With `drop_others`, queues of inputs without a route are forgotten with their
+    // messages.
     [[nodiscard]] Task<> set_inputs(std::set<InputEndpoint> inputs, bool drop_others);
     void ensure_upstream(const model::Identity& sender);
 

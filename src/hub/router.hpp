@@ -1,6 +1,7 @@
 // Which queues a message goes to, by the routes in force.
 //
-// Promises: every route is looked at; one target per endpoint, with the lowest priority number among the routes that lead
+// Promises: every route is looked at; one target per endpoint, with the lowest priority number among the routes that
+// lead
 //           there, and that route's time to live. Evaluation never fails and never waits.
 #pragma once
 
@@ -21,11 +22,12 @@ public:
     ~Router();
 
     // Puts the routes of `config` in force, those that compile; says what is wrong with the others.
-    [[nodiscard]] std::vector<model::ConfigProblem> configure(const model::HubConfig& config, const model::Identity& own);
+    [[nodiscard]] std::vector<model::ConfigProblem> configure(const model::HubConfig& config,
+                                                              const model::Identity& own);
 
     [[nodiscard]] std::vector<QueueTarget> targets(const model::Message& message, const model::Identity& sender) const;
     [[nodiscard]] std::set<InputEndpoint> inputs() const;
-    [[nodiscard]] std::size_t size() const { return routes_.size(); }
+    [[nodiscard]] std::size_t size() const;
 
 private:
     struct Compiled;

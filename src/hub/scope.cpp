@@ -32,8 +32,10 @@ Task<Result<>> Scope::load() {
     if (!records) co_return fail(records.error());
     for (const auto& [id, text] : *records) {
         auto identity = parse(text, id.contains('/'));
-        if (identity) put(std::move(*identity));
-        else log::warn("The stored identity {} is ignored: {}", id, identity.error().text);
+        if (identity)
+            put(std::move(*identity));
+        else
+            log::warn("The stored identity {} is ignored: {}", id, identity.error().text);
     }
     co_return Result<>{};
 }

@@ -73,13 +73,15 @@ public:
     [[nodiscard]] std::uint64_t serial() const { return serial_; }  // never reused
     [[nodiscard]] Channel& channel() { return channel_; }
 
-    // --- what the client asks for -------------------------------------------------------------------------------------
-    // Returns when the message is durable in all its queues, or matched no route: now it may be acknowledged.
-    // Errc::malformed: too large; full, io: not stored.
+    // --- what the client asks for
+    // ------------------------------------------------------------------------------------- Returns when the message is
+    // durable in all its queues, or matched no route: now it may be acknowledged. Errc::malformed: too large; full, io:
+    // not stored.
     [[nodiscard]] Task<Result<>> publish(model::Message message);
     // {"desired":{…},"reported":{…}}: from the cloud, or as last known.
     [[nodiscard]] Task<Result<boost::json::object>> get_twin();
-    // Returns when the patch is kept here; it reaches the cloud later. Errc::malformed: breaks the rules, the text says which.
+    // Returns when the patch is kept here; it reaches the cloud later. Errc::malformed: breaks the rules, the text says
+    // which.
     [[nodiscard]] Task<Result<>> report(boost::json::object patch);
     void answer_method(std::string_view call_id, iothub::MethodResponse response);
     void delivered(DeliveryTag tag);
@@ -89,7 +91,8 @@ public:
     // Subscriptions changed, or there is room again.
     void changed();
 
-    // --- for the core ---------------------------------------------------------------------------------------------------
+    // --- for the core
+    // ---------------------------------------------------------------------------------------------------
     void deliver(DeliveryOwner& owner, std::string_view input, Delivery delivery);
     // The owner is about to go: acknowledgements of its deliveries lead nowhere from now on.
     void forget(const DeliveryOwner& owner);

@@ -6,13 +6,15 @@
 
 namespace skerry::hub {
 
-Result<std::unique_ptr<Session>> Sessions::open(const model::Identity& identity, Admission admission, Channel& channel) {
+Result<std::unique_ptr<Session>> Sessions::open(const model::Identity& identity, Admission admission,
+                                                Channel& channel) {
     if (auto* const older = find(identity)) {
         session_gone(*older);
         older->channel().close("a newer connection of the same identity took over");
     } else if (sessions_.size() >= most_) {
         return fail(Errc::full, fmt::format("{} is refused: {} clients are connected, which is the limit "
-                                            "(MaxConnectedClients)", identity.id(), most_));
+                                            "(MaxConnectedClients)",
+                                            identity.id(), most_));
     }
     auto session = std::make_unique<Session>(*this, services_, identity, std::move(admission), channel, ++last_serial_);
     sessions_.emplace(identity, session.get());

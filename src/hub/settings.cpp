@@ -47,7 +47,8 @@ public:
         for (int i = 0; i < 3; ++i) {
             const auto [stop, failed] = std::from_chars(at, end, parts[i]);
             const bool last = i == 2;
-            if (failed != std::errc{} || parts[i] > (i == 0 ? 23U : 59U) || (last ? stop != end : stop == end || *stop != ':'))
+            if (failed != std::errc{} || parts[i] > (i == 0 ? 23U : 59U) ||
+                (last ? stop != end : stop == end || *stop != ':'))
                 return fail(Errc::malformed, fmt::format("{} is '{}'; it must be hh:mm:ss", name, *text));
             at = stop + 1;
         }
@@ -58,9 +59,12 @@ public:
     Result<> flag(std::string_view name, bool& out) const {
         const auto text = value_of(name);
         if (!text) return {};
-        if (equals_ignoring_case(*text, "true")) out = true;
-        else if (equals_ignoring_case(*text, "false")) out = false;
-        else return fail(Errc::malformed, fmt::format("{} is '{}'; it must be true or false", name, *text));
+        if (equals_ignoring_case(*text, "true"))
+            out = true;
+        else if (equals_ignoring_case(*text, "false"))
+            out = false;
+        else
+            return fail(Errc::malformed, fmt::format("{} is '{}'; it must be true or false", name, *text));
         return {};
     }
 
@@ -75,9 +79,7 @@ private:
     const daemonapi::Environment& environment_;
 };
 
-bool is_loopback(std::string_view host) {
-    return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
+bool is_loopback(std::string_view host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 Result<> read_plain_listen(const Reader& reader, MqttSettings& mqtt) {
     constexpr std::string_view name = "SKERRY_MQTT_PLAIN_LISTEN";
@@ -86,7 +88,8 @@ Result<> read_plain_listen(const Reader& reader, MqttSettings& mqtt) {
     const auto colon = text->rfind(':');
     std::uint16_t port = 0;
     const auto* const end = text->data() + text->size();
-    if (colon == std::string::npos) return fail(Errc::malformed, fmt::format("{} is '{}'; it must be host:port", name, *text));
+    if (colon == std::string::npos)
+        return fail(Errc::malformed, fmt::format("{} is '{}'; it must be host:port", name, *text));
     const auto [stop, failed] = std::from_chars(text->data() + colon + 1, end, port);
     if (failed != std::errc{} || stop != end)
         return fail(Errc::malformed, fmt::format("{} is '{}'; its port must be a number up to 65535", name, *text));
@@ -94,7 +97,8 @@ Result<> read_plain_listen(const Reader& reader, MqttSettings& mqtt) {
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     if (!is_loopback(host))
         return fail(Errc::malformed, fmt::format("{} is '{}'; connections without TLS are served on loopback addresses "
-                                                 "only (127.0.0.1, ::1, localhost)", name, *text));
+                                                 "only (127.0.0.1, ::1, localhost)",
+                                                 name, *text));
     mqtt.plain_listen = {host, port};
     return {};
 }

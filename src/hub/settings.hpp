@@ -1,5 +1,5 @@
-// The hub's knobs, from its environment: the existing hub's names (without case, ':' written "__"), and SKERRY_… for what
-// is new. Values are checked once, here.
+// The hub's knobs, from its environment: the existing hub's names (without case, ':' written "__"), and SKERRY_… for
+// what is new. Values are checked once, here.
 #pragma once
 
 #include "base/clock.hpp"
@@ -20,11 +20,11 @@ struct MqttSettings {
     std::uint16_t port{8883};    // SKERRY_MQTT_PORT
     // SKERRY_MQTT_PLAIN_LISTEN=host:port, loopback only: MQTT without TLS, for measurements.
     std::optional<std::pair<std::string, std::uint16_t>> plain_listen;
-    std::size_t largest_packet{262144};               // mqttSettings:MaxInboundMessageSize
-    std::size_t unacknowledged_publishes{256};        // mqttSettings:MaxPendingInboundAcknowledgements
-    Duration connect_arrival{std::chrono::minutes(1)};  // mqttSettings:ConnectArrivalTimeout, as h:mm:ss
+    std::size_t largest_packet{262144};                     // mqttSettings:MaxInboundMessageSize
+    std::size_t unacknowledged_publishes{256};              // mqttSettings:MaxPendingInboundAcknowledgements
+    Duration connect_arrival{std::chrono::minutes(1)};      // mqttSettings:ConnectArrivalTimeout, as h:mm:ss
     Duration longest_keep_alive{std::chrono::minutes(10)};  // mqttSettings:MaxKeepAliveTimeout
-    bool ask_for_client_certificate{true};            // ClientCertAuthEnabled
+    bool ask_for_client_certificate{true};                  // ClientCertAuthEnabled
 };
 
 struct Settings {
@@ -33,23 +33,23 @@ struct Settings {
     model::Identity own;  // "<device>/$edgeHub"
     std::string generation_id;
     std::string workload_uri;
-    std::string hub_host;         // IOTEDGE_IOTHUBHOSTNAME
-    std::string parent_host;      // IOTEDGE_GATEWAYHOSTNAME; empty: no parent
-    std::string edge_host;        // EDGEDEVICEHOSTNAME
+    std::string hub_host;          // IOTEDGE_IOTHUBHOSTNAME
+    std::string parent_host;       // IOTEDGE_GATEWAYHOSTNAME; empty: no parent
+    std::string edge_host;         // EDGEDEVICEHOSTNAME
     std::filesystem::path folder;  // of all state
     bool folder_is_default{false};
 
     MqttSettings mqtt;
-    std::size_t most_clients{100};                      // MaxConnectedClients
-    std::size_t input_window{100};                      // SKERRY_INPUT_WINDOW: deliveries without ack, per input
-    std::string upstream_protocol;                      // UpstreamProtocol
-    std::uint16_t upstream_mqtt_port{8883};             // SKERRY_UPSTREAM_MQTT_PORT
-    std::uint16_t upstream_https_port{443};             // SKERRY_UPSTREAM_HTTPS_PORT
-    Duration cloud_idle{std::chrono::hours(1)};         // CloudConnectionIdleTimeoutSecs
-    Duration scope_refresh{std::chrono::hours(1)};      // DeviceScopeCacheRefreshRateSecs
+    std::size_t most_clients{100};                          // MaxConnectedClients
+    std::size_t input_window{100};                          // SKERRY_INPUT_WINDOW: deliveries without ack, per input
+    std::string upstream_protocol;                          // UpstreamProtocol
+    std::uint16_t upstream_mqtt_port{8883};                 // SKERRY_UPSTREAM_MQTT_PORT
+    std::uint16_t upstream_https_port{443};                 // SKERRY_UPSTREAM_HTTPS_PORT
+    Duration cloud_idle{std::chrono::hours(1)};             // CloudConnectionIdleTimeoutSecs
+    Duration scope_refresh{std::chrono::hours(1)};          // DeviceScopeCacheRefreshRateSecs
     Duration scope_refresh_delay{std::chrono::minutes(1)};  // DeviceScopeCacheRefreshDelaySecs, per id
-    Duration config_refresh{std::chrono::hours(1)};     // ConfigRefreshFrequencySecs
-    Duration reported_sync{std::chrono::seconds(5)};    // ReportedPropertiesSyncFrequencySecs
+    Duration config_refresh{std::chrono::hours(1)};         // ConfigRefreshFrequencySecs
+    Duration reported_sync{std::chrono::seconds(5)};        // ReportedPropertiesSyncFrequencySecs
 
     // Where upstream connections go.
     [[nodiscard]] const std::string& dial_host() const { return parent_host.empty() ? hub_host : parent_host; }

@@ -39,8 +39,8 @@ constexpr std::string_view insert = "INSERT OR REPLACE INTO records (kind, id, v
 StateStore::StateStore(std::unique_ptr<storage::Database> database, Worker& worker, Random& random)
     : database_(std::move(database)), worker_(worker), random_(random) {}
 
-Task<Result<std::unique_ptr<StateStore>>> StateStore::open(std::filesystem::path file, Worker& worker, KeyWrapper wrapper,
-                                                           Random& random) {
+Task<Result<std::unique_ptr<StateStore>>> StateStore::open(std::filesystem::path file, Worker& worker,
+                                                           KeyWrapper wrapper, Random& random) {
     auto database = co_await worker.run([&file] { return storage::Database::open(file, migrations); });
     if (!database) co_return fail(database.error().while_doing("opening the hub's state"));
     std::unique_ptr<StateStore> store(new StateStore(std::move(*database), worker, random));
@@ -50,7 +50,8 @@ Task<Result<std::unique_ptr<StateStore>>> StateStore::open(std::filesystem::path
 }
 
 Task<Result<>> StateStore::obtain_key(KeyWrapper wrapper) {
-    auto rows = co_await worker_.run([this] { return database_->query("SELECT iv, wrapped FROM keys WHERE name = 'data'"); });
+    auto rows =
+        co_await worker_.run([this] { return database_->query("SELECT iv, wrapped FROM keys WHERE name = 'data'"); });
     if (!rows) co_return fail(rows.error());
     if (rows->empty()) co_return co_await make_key(wrapper);
 
@@ -62,10 +63,12 @@ Task<Result<>> StateStore::obtain_key(KeyWrapper wrapper) {
         key_ = std::move(*key);
         co_return Result<>{};
     }
-    if (!key && (key.error().code == Errc::unreachable || key.error().code == Errc::timeout)) co_return fail(key.error());
-    log::warn("The key of the stored identities and twins can't be decrypted ({}): they are forgotten and fetched again "
-              "from the cloud. This happens when the module was created anew.",
-              key ? "it has the wrong length" : key.error().text);
+    if (!key && (key.error().code == Errc::unreachable || key.error().code == Errc::timeout))
+        co_return fail(key.error());
+    log::warn(
+        "The key of the stored identities and twins can't be decrypted ({}): they are forgotten and fetched again "
+        "from the cloud. This happens when the module was created anew.",
+        key ? "it has the wrong length" : key.error().text);
     auto wiped = co_await worker_.run([this] { return database_->execute("DELETE FROM records"); });
     if (!wiped) co_return fail(wiped.error());
     co_return co_await make_key(wrapper);
@@ -107,8 +110,10 @@ Task<Result<StateStore::Records>> StateStore::load_all(RecordKind kind) {
     Records records;
     for (const auto& row : *rows) {
         auto value = unseal(place_of(kind, row.text(0)), row.text(1));
-        if (value) records.emplace_back(row.text(0), std::move(*value));
-        else log::warn("The stored {} of {} is damaged and ignored", name_of(kind), row.text(0));
+        if (value)
+            records.emplace_back(row.text(0), std::move(*value));
+        else
+            log::warn("The stored {} of {} is damaged and ignored", name_of(kind), row.text(0));
     }
     co_return records;
 }
@@ -146,7 +151,8 @@ Task<Result<>> StateStore::replace_all(RecordKind kind, Records records) {
         if (auto gone = database_->execute("DELETE FROM records WHERE kind = ?1", {name_of(kind)}); !gone)
             return fail(gone.error());
         for (const auto& [id, sealed] : records)
-            if (auto saved = database_->execute(insert, {name_of(kind), id, sealed}); !saved) return fail(saved.error());
+            if (auto saved = database_->execute(insert, {name_of(kind), id, sealed}); !saved)
+                return fail(saved.error());
         return {};
     };
     co_return co_await worker_.run([this, &write] { return database_->transaction(write); });

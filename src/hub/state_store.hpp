@@ -1,8 +1,9 @@
 // What the hub must remember besides messages: identities, twins, subscriptions. One SQLite file; secrets are sealed.
 //
-// Promises: a save is durable when it returns. Sealed records are AES-256-GCM under a data key of the hub's own, which is
-//           stored encrypted by the daemon's workload API: one call at start, none later. When that key can't be had back
-//           the sealed records are gone, with a warning, and the hub starts empty.
+// Promises: a save is durable when it returns. Sealed records are AES-256-GCM under a data key of the hub's own, which
+// is
+//           stored encrypted by the daemon's workload API: one call at start, none later. When that key can't be had
+//           back the sealed records are gone, with a warning, and the hub starts empty.
 // Bounds:   one record per identity and kind.
 // Threads:  the loop's; SQLite runs on the Worker.
 #pragma once

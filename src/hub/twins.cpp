@@ -200,8 +200,9 @@ Task<> Twins::desired_arrived(model::Identity identity, json::object patch) {
     const auto version = version_of(patch);
     const auto known = version_of(entry->desired);
     if (!entry->known || !version || !known || *version != *known + 1) {
-        if (version && known && *version <= *known && entry->known) co_return;  // seen already, in a twin read meanwhile
-        co_await fill_gap(identity, entry);
+        if (version && known && *version <= *known && entry->known)
+            co_return;  // seen already, in a twin read meanwhile
+        (void)co_await fill_gap(identity, entry);
         co_return;
     }
     model::merge_patch(entry->desired, patch);
@@ -210,23 +211,23 @@ Task<> Twins::desired_arrived(model::Identity identity, json::object patch) {
     forward(identity, patch);
 }
 
-Task<> Twins::resync(model::Identity identity) {
+Task<bool> Twins::resync(model::Identity identity) {
     const auto entry = co_await entry_of(identity);
     const auto turn = co_await entry->cloud_turn.take();
-    co_await fill_gap(identity, entry);
+    co_return co_await fill_gap(identity, entry);
 }
 
 // Reads the whole twin and hands on what differs from what the client knows.
-Task<> Twins::fill_gap(model::Identity identity, SharedEntry entry) {
+Task<bool> Twins::fill_gap(model::Identity identity, SharedEntry entry) {
     const auto before = entry->desired;
     const auto fetched = co_await fetch(identity, entry);
     if (!fetched) {
-        log::warn("The twin of {} could not be read, it is read again when the connection is back: {}", identity.id(),
-                  fetched.error().text);
-        co_return;
+        log::warn("The twin of {} could not be read, it stays as last known: {}", identity.id(), fetched.error().text);
+        co_return false;
     }
     const auto difference = model::diff(before, entry->desired);
     if (!difference.empty()) forward(identity, difference);
+    co_return true;
 }
 
 void Twins::forward(const model::Identity& identity, const json::object& patch) const {

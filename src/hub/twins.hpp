@@ -1,9 +1,11 @@
 // The twins of the clients (and of the hub itself): the cloud's when it is there, the last known when it is not.
 //
-// Promises: a reported patch is on disk before it is acknowledged, and reaches the cloud sooner or later, merged with what
+// Promises: a reported patch is on disk before it is acknowledged, and reaches the cloud sooner or later, merged with
+// what
 //           came after it; one client's failing patch delays no other. A desired patch is handed on in the order of its
 //           versions; a gap is filled with the whole twin and the difference is handed on instead.
-// Bounds:   one document per identity (IoT Hub's own limits apply: 32 KB per half); in memory only for clients that were
+// Bounds:   one document per identity (IoT Hub's own limits apply: 32 KB per half); in memory only for clients that
+// were
 //           heard of since their last session ended, or have something to report.
 // Threads:  the loop's.
 #pragma once
@@ -37,12 +39,14 @@ public:
     [[nodiscard]] const boost::json::object* desired_of(const model::Identity& identity) const;
     [[nodiscard]] const boost::json::object* reported_of(const model::Identity& identity) const;
 
-    // Keeps the patch and reports it to the cloud as soon as possible. Errc::malformed: breaks a rule (edge-hub.md 6.4).
+    // Keeps the patch and reports it to the cloud as soon as possible. Errc::malformed: breaks a rule
+    // (edge-hub.md 6.4).
     [[nodiscard]] Task<Result<>> report(model::Identity identity, boost::json::object patch);
 
     // From the cloud: a patch; or the connection came back and patches may have been missed.
     [[nodiscard]] Task<> desired_arrived(model::Identity identity, boost::json::object patch);
-    [[nodiscard]] Task<> resync(model::Identity identity);
+    // False: the cloud did not say; the twin is as it was.
+    [[nodiscard]] Task<bool> resync(model::Identity identity);
 
     // Where desired patches go; their $version is in the patch and beside it.
     using Forward = std::function<void(const model::Identity&, const boost::json::object& patch, std::int64_t version)>;
@@ -61,7 +65,7 @@ private:
     [[nodiscard]] Task<SharedEntry> entry_of(model::Identity identity);
     [[nodiscard]] Task<Result<>> fetch(model::Identity identity, SharedEntry entry);
     [[nodiscard]] Task<Result<>> save(model::Identity identity, SharedEntry entry);
-    [[nodiscard]] Task<> fill_gap(model::Identity identity, SharedEntry entry);
+    [[nodiscard]] Task<bool> fill_gap(model::Identity identity, SharedEntry entry);
     [[nodiscard]] Task<> sync(model::Identity identity, SharedEntry entry);
     void start_sync(const model::Identity& identity, const SharedEntry& entry);
     void forward(const model::Identity& identity, const boost::json::object& patch) const;

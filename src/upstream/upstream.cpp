@@ -22,14 +22,16 @@ public:
         : config_(std::move(config)),
           listener_(listener),
           tls_(std::move(tls)),
-          credentials_(std::make_shared<iothub::Credentials>(config_.hub_host, config_.own, config_.signer, config_.clock)),
-          registry_(std::make_unique<net::HttpClient>(
-                        config_.clock, net::tls_connector(config_.network, config_.dial_host, config_.https_port, tls_)),
-                    credentials_, config_.own.device_id()),
+          credentials_(
+              std::make_shared<iothub::Credentials>(config_.hub_host, config_.own, config_.signer, config_.clock)),
+          registry_(
+              std::make_unique<net::HttpClient>(
+                  config_.clock, net::tls_connector(config_.network, config_.dial_host, config_.https_port, tls_)),
+              credentials_, config_.own.device_id()),
           registry_turn_(config_.executor),
           // The hub's own connection comes on top of its clients'.
-          ways_([this](const model::Identity& identity) { return make_client(identity); }, config_.clock, config_.executor,
-                config_.most_connections, config_.idle_limit),
+          ways_([this](const model::Identity& identity) { return make_client(identity); }, config_.clock,
+                config_.executor, config_.most_connections, config_.idle_limit),
           tasks_(config_.executor) {
         tasks_.spawn("idle upstream connections", close_idle());
     }
@@ -123,8 +125,8 @@ private:
         }
     }
 
-    // Every connection listens for desired properties and methods: the stored twin stays fresh, and a method for a client
-    // that is not there gets an answer that says so.
+    // Every connection listens for desired properties and methods: the stored twin stays fresh, and a method for a
+    // client that is not there gets an answer that says so.
     std::unique_ptr<iothub::DeviceClient> make_client(const model::Identity& identity) {
         iothub::DeviceClientOptions options{.dial_host = config_.dial_host,
                                             .port = config_.mqtt_port,

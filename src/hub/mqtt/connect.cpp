@@ -9,13 +9,14 @@ namespace skerry::hub::mqtt {
 using codec::mqtt::ConnectCode;
 
 std::expected<Claim, Refusal> read_claim(const codec::mqtt::Connect& connect, bool has_certificate) {
-    if (!connect.user_name) return std::unexpected(Refusal{ConnectCode::server_unavailable, "CONNECT without a user name"});
+    if (!connect.user_name)
+        return std::unexpected(Refusal{ConnectCode::server_unavailable, "CONNECT without a user name"});
     auto user = iothub::parse_user_name(*connect.user_name);
     if (!user) return std::unexpected(Refusal{ConnectCode::server_unavailable, "user name: " + user.error().text});
     if (connect.client_id != user->identity.id())
-        return std::unexpected(Refusal{ConnectCode::not_authorized,
-                                       fmt::format("client id '{}' is not the user name's identity '{}'", connect.client_id,
-                                                   user->identity.id())});
+        return std::unexpected(
+            Refusal{ConnectCode::not_authorized, fmt::format("client id '{}' is not the user name's identity '{}'",
+                                                             connect.client_id, user->identity.id())});
     return Claim{.identity = std::move(user->identity),
                  .auth_chain = std::move(user->auth_chain),
                  .token = connect.password.value_or(""),
@@ -23,7 +24,8 @@ std::expected<Claim, Refusal> read_claim(const codec::mqtt::Connect& connect, bo
 }
 
 Refusal refusal_for(const Error& error) {
-    return {error.code == Errc::unauthorized ? ConnectCode::not_authorized : ConnectCode::server_unavailable, error.text};
+    return {error.code == Errc::unauthorized ? ConnectCode::not_authorized : ConnectCode::server_unavailable,
+            error.text};
 }
 
 Duration silence_limit(std::uint16_t keep_alive_seconds, Duration longest) {

@@ -54,8 +54,10 @@ Task<> Connection::run() {
 Task<> Connection::serve() {
     auto admitted = co_await with_timeout<void>(services_.clock, services_.settings.connect_arrival, admit());
     if (!admitted) {
-        if (admitted.error().code == Errc::timeout) end(End::lost, "no CONNECT came in time");
-        else end(End::lost, admitted.error().text);
+        if (admitted.error().code == Errc::timeout)
+            end(End::lost, "no CONNECT came in time");
+        else
+            end(End::lost, admitted.error().text);
         co_return;
     }
     writer_.spawn("writing to " + name_, write_out());
@@ -64,7 +66,8 @@ Task<> Connection::serve() {
 
 // Handshake, CONNECT, authentication. The answer is written here: the writer starts afterwards.
 Task<Result<>> Connection::admit() {
-    if (auto shaken = co_await stream_->handshake(); !shaken) co_return fail(shaken.error().while_doing("TLS handshake"));
+    if (auto shaken = co_await stream_->handshake(); !shaken)
+        co_return fail(shaken.error().while_doing("TLS handshake"));
     auto connect = co_await receive_connect();
     if (!connect) co_return fail(connect.error());
     last_heard_ = services_.clock.steady();

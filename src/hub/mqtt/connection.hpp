@@ -3,7 +3,8 @@
 // Promises: PUBACK goes out only when the message is durable, and in the order of the publishes. Bad input of any kind
 //           closes this connection only, with one log line that says why. A client may publish only as itself.
 //           One read takes what the socket has; one write sends all that is pending.
-// Bounds:   publishes in progress (settings) and their bodies (1 MB); 64 requests in progress; Outbox; Subscriptions; one
+// Bounds:   publishes in progress (settings) and their bodies (1 MB); 64 requests in progress; Outbox; Subscriptions;
+// one
 //           packet being received.
 // Threads:  the loop's.
 #pragma once
@@ -86,7 +87,7 @@ private:
     void acknowledge(std::uint64_t sequence);
     void push(std::string_view topic, std::string_view payload);
 
-    struct Expected {  // an inbound publish, until it and all before it are done
+    struct Expected {              // an inbound publish, until it and all before it are done
         codec::mqtt::PacketId id;  // 0: no PUBACK wanted
         std::size_t size;
         bool done{false};

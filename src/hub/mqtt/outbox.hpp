@@ -2,8 +2,8 @@
 //
 // Promises: packets leave in the order they were put in; every PUBLISH of QoS 1 in flight has an id of its own.
 // Bounds:   has_room() is false beyond 256 KB not yet taken by the socket, or 10,000 PUBLISH packets without PUBACK: no
-//           delivery is added then. Answers still fit, up to 20,000 packets without PUBACK; the client's requests are not
-//           read while is_backed_up().
+//           delivery is added then. Answers still fit, up to 20,000 packets without PUBACK; the client's requests are
+//           not read while is_backed_up().
 #pragma once
 
 #include "base/event.hpp"

@@ -4,8 +4,8 @@
 #include "base/log.hpp"
 #include "model/twin.hpp"
 
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
+#include <boost/json/serialize.hpp>
 
 namespace skerry::hub::mqtt {
 
@@ -37,7 +37,8 @@ Task<bool> Connection::handle(wire::Packet packet) {
     co_return violation("a packet that clients of this hub don't send (QoS 2, or a server's packet)");
 }
 
-// --- subscriptions ------------------------------------------------------------------------------------------------------
+// --- subscriptions
+// ------------------------------------------------------------------------------------------------------
 
 Task<bool> Connection::handle_subscribe(wire::Subscribe subscribe) {
     wire::Suback answer{.id = subscribe.id, .codes = {}};
@@ -72,7 +73,8 @@ Task<bool> Connection::subscriptions_changed() {
     co_return ended_ == End::none;
 }
 
-// --- publishes ----------------------------------------------------------------------------------------------------------
+// --- publishes
+// ----------------------------------------------------------------------------------------------------------
 
 bool Connection::handle_publish(wire::Publish publish) {
     if (publish.qos == wire::QoS::exactly_once) return violation("a PUBLISH of QoS 2; this hub takes QoS 0 and 1");
@@ -95,8 +97,8 @@ bool Connection::handle_publish(wire::Publish publish) {
         requests_.spawn("twin get", answer_twin_get(shared_from_this(), std::move(get->request_id)));
     } else if (auto* const report = std::get_if<iothub::TwinReportTopic>(&*topic)) {
         ++requests_running_;
-        requests_.spawn("twin report", answer_report(shared_from_this(), std::move(report->request_id),
-                                                     std::move(publish.payload)));
+        requests_.spawn("twin report",
+                        answer_report(shared_from_this(), std::move(report->request_id), std::move(publish.payload)));
     } else if (const auto* const response = std::get_if<iothub::MethodResponseTopic>(&*topic)) {
         session_->answer_method(response->request_id, {response->status, std::move(publish.payload)});
     }
@@ -106,8 +108,8 @@ bool Connection::handle_publish(wire::Publish publish) {
 Result<model::Message> Connection::telemetry(iothub::TelemetryTopic topic, std::string payload, bool retain,
                                              bool dup) const {
     if (topic.identity != session_->identity())
-        return fail(Errc::unauthorized, fmt::format("a PUBLISH as '{}'; a client may publish only as itself",
-                                                    topic.identity.id()));
+        return fail(Errc::unauthorized,
+                    fmt::format("a PUBLISH as '{}'; a client may publish only as itself", topic.identity.id()));
     model::Message message;
     message.body = std::move(payload);
     message.properties = std::move(topic.properties.application);
@@ -141,10 +143,12 @@ Task<> Connection::accept(Self self, model::Message message, std::uint64_t seque
     const auto stored = co_await self->session_->publish(std::move(message));
     if (stored) self->acknowledge(sequence);
     // No PUBACK: the client sends it again.
-    else self->end(End::by_hub, stored.error().while_doing("a message could not be stored").text);
+    else
+        self->end(End::by_hub, stored.error().while_doing("a message could not be stored").text);
 }
 
-// --- twins --------------------------------------------------------------------------------------------------------------
+// --- twins
+// --------------------------------------------------------------------------------------------------------------
 
 namespace {
 std::string error_body(int status, std::string_view text, WallTime now) {

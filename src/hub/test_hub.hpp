@@ -1,0 +1,116 @@
+// A whole hub in one process for tests: real TLS on loopback, a real state folder, a cloud of paper, and raw MQTT
+// clients.
+#pragma once
+
+#include "base/loop.hpp"
+#include "codec/mqtt.hpp"
+#include "hub/core.hpp"
+#include "sim/temporary_folder.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace skerry::hub::testing {
+
+inline constexpr std::string_view edge = "edge1";
+[[nodiscard]] std::string key_of(std::string_view id);  // base64
+[[nodiscard]] model::Identity identity(std::string_view id);
+[[nodiscard]] iothub::ScopeIdentity scope_identity(std::string_view id);
+
+// What the cloud knows and was told. Survives restarts of the hub.
+struct PaperCloud {
+    bool online{true};
+    std::vector<std::pair<std::string, std::string>> received;  // sender and body, in the order of arrival
+    std::map<std::string, boost::json::object> twins;           // {"desired","reported"}
+    std::vector<boost::json::object> reports;                   // of others than the hub
+    std::vector<iothub::ScopeIdentity> identities;
+    std::map<std::string, Errc> refuses;  // messages of these senders
+    std::map<std::string, CloudInterests> interests;
+    int questions{0};  // scope_of calls
+    CloudListener* listener{nullptr};
+    std::function<void()> came_online;
+
+    void set_desired(std::string_view id, std::string_view json);
+    [[nodiscard]] std::vector<std::string> bodies_of(std::string_view sender) const;
+};
+
+class TestClient;
+
+class TestHub {
+public:
+    explicit TestHub(Executor executor);
+
+    // Starts (again) on the same state folder.
+    [[nodiscard]] Task<> start();
+    [[nodiscard]] Task<> stop();
+    void go_online();
+    void go_offline();
+
+    [[nodiscard]] Task<std::unique_ptr<TestClient>> dial();
+    // Connects with a good token; `clean` session.
+    [[nodiscard]] Task<std::unique_ptr<TestClient>> connect(std::string id, bool clean = true);
+    [[nodiscard]] std::string token(std::string_view id, std::string_view key, Duration life = std::chrono::hours(1));
+
+    // Waits until `condition` holds; fails the test after ten seconds.
+    [[nodiscard]] Task<> eventually(std::function<bool()> condition);
+
+    Core& core() { return *core_; }
+    PaperCloud cloud;
+    Settings settings;
+    SystemClock clock;
+
+private:
+    friend class TestClient;
+    Executor executor_;
+    SystemRandom random_;
+    std::unique_ptr<net::Network> network_;
+    std::unique_ptr<storage::Files> files_;
+    sim::TemporaryFolder folder_;
+    std::unique_ptr<Worker> worker_;
+    std::shared_ptr<net::TlsServer> server_tls_;
+    std::shared_ptr<net::TlsClient> client_tls_;
+    std::unique_ptr<Core> core_;
+};
+
+// Speaks packets, checks nothing by itself.
+class TestClient {
+public:
+    TestClient(std::unique_ptr<net::Stream> stream, TestHub& hub) : stream_(std::move(stream)), hub_(hub) {}
+
+    [[nodiscard]] Task<> send(codec::mqtt::Packet packet);
+    [[nodiscard]] Task<> send_bytes(std::string bytes);
+    // The next packet; nullopt when the hub closed the connection. Fails the test after ten seconds.
+    [[nodiscard]] Task<std::optional<codec::mqtt::Packet>> receive();
+    template <class T>
+    [[nodiscard]] Task<T> expect() {
+        auto packet = co_await receive();
+        if (!packet || !std::holds_alternative<T>(*packet)) throw std::runtime_error("another packet was expected");
+        co_return std::get<T>(std::move(*packet));
+    }
+    [[nodiscard]] Task<codec::mqtt::Connack> handshake(codec::mqtt::Connect connect);
+    [[nodiscard]] Task<> publish(std::string topic, std::string payload, codec::mqtt::PacketId id = 1);
+    [[nodiscard]] Task<codec::mqtt::Suback> subscribe(std::vector<std::string> filters,
+                                                      codec::mqtt::QoS qos = codec::mqtt::QoS::at_least_once);
+    void drop() { stream_->close(); }
+
+private:
+    [[nodiscard]] Task<Result<std::optional<codec::mqtt::Packet>>> receive_within();
+    std::unique_ptr<net::Stream> stream_;
+    TestHub& hub_;
+    codec::mqtt::Decoder decoder_;
+};
+
+[[nodiscard]] codec::mqtt::Connect connect_packet(std::string_view id, std::string token, bool clean = true);
+
+// Runs a test against a started hub whose twin has these routes.
+void with_hub(Task<> (*body)(TestHub& hub), std::vector<std::string> routes = {});
+
+}  // namespace skerry::hub::testing

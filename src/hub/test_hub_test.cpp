@@ -1,0 +1,298 @@
+#include "hub/test_hub.hpp"
+
+#include "base/encoding.hpp"
+#include "base/timeout.hpp"
+#include "crypto/crypto.hpp"
+#include "hub/queue/queue_store.hpp"
+#include "iothub/sas.hpp"
+#include "model/twin.hpp"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <stdexcept>
+
+namespace skerry::hub::testing {
+
+using namespace std::chrono_literals;
+namespace wire = codec::mqtt;
+namespace json = boost::json;
+
+std::string key_of(std::string_view id) { return base64_encode("key of " + std::string(id)); }
+model::Identity identity(std::string_view id) { return model::Identity::parse(id).value(); }
+
+iothub::ScopeIdentity scope_identity(std::string_view id) {
+    iothub::ScopeIdentity known{.identity = identity(id)};
+    known.generation_id = "1";
+    known.keys = {key_of(id), key_of(std::string(id) + " (secondary)")};
+    known.iot_edge = id == edge;
+    return known;
+}
+
+// --- the cloud
+// ----------------------------------------------------------------------------------------------------------
+
+namespace {
+
+Error away() { return {Errc::unreachable, "the test has cut the connection"}; }
+
+class PaperLink final : public CloudLink {
+public:
+    PaperLink(PaperCloud& cloud, const Executor& executor) : cloud_(cloud), online_(executor) {
+        cloud_.came_online = [this] { online_.notify(); };
+    }
+    ~PaperLink() override { cloud_.came_online = nullptr; }
+
+    Task<Result<>> send(model::Identity sender, model::SharedMessage message) override {
+        if (!cloud_.online) co_return fail(away());
+        if (const auto refused = cloud_.refuses.find(sender.id()); refused != cloud_.refuses.end())
+            co_return fail(refused->second, "refused by the test");
+        cloud_.received.emplace_back(sender.id(), message->body);
+        co_return Result<>{};
+    }
+    Task<> wait_ready(model::Identity) override {
+        while (!cloud_.online) co_await online_.wait();
+    }
+    Task<Result<json::object>> get_twin(model::Identity identity) override {
+        if (!cloud_.online) co_return fail(away());
+        const auto found = cloud_.twins.find(identity.id());
+        if (found != cloud_.twins.end()) co_return found->second;
+        co_return json::object{{"desired", json::object{{"$version", 1}}}, {"reported", json::object{}}};
+    }
+    Task<Result<>> report(model::Identity identity, json::object patch) override {
+        if (!cloud_.online) co_return fail(away());
+        if (identity.module_id() != "$edgeHub") cloud_.reports.push_back(patch);
+        auto& twin = cloud_.twins[identity.id()];
+        if (!twin.contains("reported")) twin["reported"] = json::object{};
+        model::merge_patch(twin["reported"].as_object(), patch);
+        co_return Result<>{};
+    }
+    void set_interests(const model::Identity& identity, CloudInterests interests) override {
+        cloud_.interests[identity.id()] = interests;
+    }
+    Task<Result<std::vector<iothub::ScopeIdentity>>> scope() override {
+        if (!cloud_.online) co_return fail(away());
+        co_return cloud_.identities;
+    }
+    Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity identity) override {
+        if (!cloud_.online) co_return fail(away());
+        ++cloud_.questions;
+        std::vector<iothub::ScopeIdentity> answer;
+        for (const auto& known : cloud_.identities)
+            if (known.identity == identity) answer.push_back(known);
+        if (answer.empty()) co_return fail(Errc::not_found, "no such identity");
+        co_return answer;
+    }
+    bool connected() const override { return cloud_.online; }
+    Task<> close() override { co_return; }
+
+private:
+    PaperCloud& cloud_;
+    Signal online_;
+};
+
+}  // namespace
+
+void PaperCloud::set_desired(std::string_view id, std::string_view text) {
+    twins[std::string(id)]["desired"] = json::parse(text);
+}
+
+std::vector<std::string> PaperCloud::bodies_of(std::string_view sender) const {
+    std::vector<std::string> bodies;
+    for (const auto& [id, body] : received)
+        if (id == sender) bodies.push_back(body);
+    return bodies;
+}
+
+// --- the hub
+// ------------------------------------------------------------------------------------------------------------
+
+TestHub::TestHub(Executor executor)
+    : settings(identity("edge1/$edgeHub")),
+      executor_(executor),
+      network_(net::make_system_network(executor)),
+      files_(storage::make_system_files()),
+      worker_(make_thread_worker("test-state")) {
+    settings.hub_host = "hub.example.net";
+    settings.edge_host = "localhost";
+    settings.folder = folder_.path();
+    settings.mqtt.listen_address = "127.0.0.1";
+    settings.mqtt.port = 0;
+    settings.reported_sync = 1ms;
+
+    const auto key = crypto::generate_private_key_pem(crypto::KeyKind::p256).value();
+    const auto certificate = crypto::self_signed_certificate({.common_name = "localhost",
+                                                              .dns_names = {"localhost"},
+                                                              .ip_addresses = {"127.0.0.1"},
+                                                              .server_auth = true,
+                                                              .not_before = clock.wall() - 1h,
+                                                              .not_after = clock.wall() + 24h},
+                                                             key)
+                                 .value();
+    server_tls_ = net::TlsServer::create({.certificate_chain_pem = certificate, .private_key_pem = key}).value();
+    client_tls_ = net::TlsClient::create({.trusted_pem = certificate, .trust_system_store = false}).value();
+}
+
+namespace {
+Task<Result<std::string>> reversed(std::string text, std::string) {
+    std::ranges::reverse(text);
+    co_return text;
+}
+Task<Result<std::string>> signature(std::string text) { co_return text; }
+}  // namespace
+
+Task<> TestHub::start() {
+    auto state = co_await StateStore::open(folder_ / "hub.db", *worker_, {reversed, reversed}, random_);
+    auto queues = co_await QueueStore::open(*files_, folder_ / "queue", *worker_, clock, executor_,
+                                            {.segment_bytes = 1024 * 1024});
+    auto core = Core::create(
+        {.settings = settings,
+         .platform = {executor_, clock, random_, *network_, *files_},
+         .state = std::move(state).value(),
+         .queues = std::move(queues).value(),
+         .tls = server_tls_,
+         .signer = signature,
+         .trusted_pem = {},
+         .make_link = [this](const CloudLinkConfig&, CloudListener& listener) -> Result<std::unique_ptr<CloudLink>> {
+             cloud.listener = &listener;
+             return std::make_unique<PaperLink>(cloud, executor_);
+         }});
+    core_ = std::move(core).value();
+    (co_await core_->start()).value();
+    if (cloud.online) go_online();
+}
+
+Task<> TestHub::stop() {
+    co_await core_->close();
+    core_.reset();
+}
+
+void TestHub::go_online() {
+    cloud.online = true;
+    if (cloud.came_online) cloud.came_online();
+    cloud.listener->on_connected(settings.own);
+    for (const auto& [id, interests] : cloud.interests)
+        if (interests.any() && id != settings.own.id()) cloud.listener->on_connected(identity(id));
+}
+
+void TestHub::go_offline() {
+    cloud.online = false;
+    cloud.listener->on_disconnected(settings.own, away());
+}
+
+Task<> TestHub::eventually(std::function<bool()> condition) {
+    const auto limit = clock.steady() + 10s;
+    while (!condition()) {
+        REQUIRE_MESSAGE(clock.steady() < limit, "it did not happen within ten seconds");
+        co_await clock.sleep(1ms);
+    }
+}
+
+std::string TestHub::token(std::string_view id, std::string_view key, Duration life) {
+    return iothub::make_sas(iothub::resource_of(settings.hub_host, identity(id)), base64_decode(key).value(),
+                            clock.wall() + std::chrono::duration_cast<WallTime::duration>(life));
+}
+
+Task<std::unique_ptr<TestClient>> TestHub::dial() {
+    auto stream = co_await network_->connect_tls("localhost", core_->mqtt_port(), client_tls_);
+    co_return std::make_unique<TestClient>(std::move(stream).value(), *this);
+}
+
+Task<std::unique_ptr<TestClient>> TestHub::connect(std::string id, bool clean) {
+    auto client = co_await dial();
+    const auto answer = co_await client->handshake(connect_packet(id, token(id, key_of(id)), clean));
+    REQUIRE(answer.code == wire::ConnectCode::accepted);
+    co_return client;
+}
+
+// --- a client
+// -----------------------------------------------------------------------------------------------------------
+
+wire::Connect connect_packet(std::string_view id, std::string token, bool clean) {
+    wire::Connect connect;
+    connect.clean_session = clean;
+    connect.keep_alive_seconds = 60;
+    connect.client_id = id;
+    connect.user_name = fmt::format("hub.example.net/{}/?api-version=2021-04-12&DeviceClientType=test", id);
+    connect.password = std::move(token);
+    return connect;
+}
+
+Task<> TestClient::send(wire::Packet packet) {
+    std::string bytes;
+    wire::encode(packet, bytes);
+    co_await send_bytes(std::move(bytes));
+}
+
+Task<> TestClient::send_bytes(std::string bytes) { (void)co_await stream_->write(bytes); }
+
+Task<Result<std::optional<wire::Packet>>> TestClient::receive_within() {
+    for (;;) {
+        auto packet = decoder_.next();
+        if (!packet) co_return fail(packet.error());
+        if (*packet) co_return std::move(*packet);
+        char buffer[4096];
+        const auto count = co_await stream_->read_some(buffer);
+        if (!count || *count == 0) co_return std::optional<wire::Packet>{};
+        decoder_.feed({buffer, *count});
+    }
+}
+
+Task<std::optional<wire::Packet>> TestClient::receive() {
+    co_return (co_await with_timeout<std::optional<wire::Packet>>(hub_.clock, 10s, receive_within())).value();
+}
+
+Task<wire::Connack> TestClient::handshake(wire::Connect connect) {
+    co_await send(std::move(connect));
+    co_return co_await expect<wire::Connack>();
+}
+
+Task<> TestClient::publish(std::string topic, std::string payload, wire::PacketId id) {
+    co_await send(wire::Publish{.topic = std::move(topic),
+                                .payload = std::move(payload),
+                                .qos = id == 0 ? wire::QoS::at_most_once : wire::QoS::at_least_once,
+                                .id = id});
+}
+
+Task<wire::Suback> TestClient::subscribe(std::vector<std::string> filters, wire::QoS qos) {
+    wire::Subscribe subscribe{.id = 7, .filters = {}};
+    for (auto& filter : filters) subscribe.filters.push_back({std::move(filter), qos});
+    co_await send(std::move(subscribe));
+    co_return co_await expect<wire::Suback>();
+}
+
+// --- running
+// ------------------------------------------------------------------------------------------------------------
+
+namespace {
+std::string config_with(const std::vector<std::string>& routes) {
+    json::object texts;
+    for (std::size_t i = 0; i < routes.size(); ++i) texts[fmt::format("route{}", i)] = routes[i];
+    json::object desired;
+    desired["schemaVersion"] = "1.0";
+    desired["routes"] = texts;
+    desired["storeAndForwardConfiguration"] = {{"timeToLiveSecs", 7200}};
+    desired["$version"] = 1;
+    return json::serialize(desired);
+}
+}  // namespace
+
+void with_hub(Task<> (*body)(TestHub& hub), std::vector<std::string> routes) {
+    Loop loop;
+    TestHub hub(loop.executor());
+    for (const auto* id : {"edge1", "edge1/sensor", "edge1/filter", "leaf1"})
+        hub.cloud.identities.push_back(scope_identity(id));
+    hub.cloud.set_desired("edge1/$edgeHub", config_with(routes));
+    const auto main = [&hub, body](Event&) -> Task<int> {
+        co_await hub.start();
+        co_await hub.eventually([&hub] { return hub.core().serving().is_set(); });
+        co_await body(hub);
+        co_await hub.stop();
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
+}
+
+}  // namespace skerry::hub::testing
