@@ -1,0 +1,198 @@
+#include "daemon/management_api.hpp"
+
+#include "base/log.hpp"
+#include "daemon/log_query.hpp"
+#include "daemon/log_stream.hpp"
+#include "daemon/system_info.hpp"
+#include "daemonapi/shapes.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+
+namespace skerry::daemon {
+
+namespace json = boost::json;
+using codec::HttpRequest;
+using codec::HttpResponse;
+
+namespace {
+constexpr auto everybody = Access::everybody;
+constexpr auto agent = Access::agent;
+constexpr auto first = Since::v2018_06_28;
+using Api = ManagementApi;
+
+constexpr std::array<Route<Api>, 17> routes{{
+    {"GET", "modules", first, everybody, &Api::list_modules},
+    {"POST", "modules", first, agent, &Api::create_module},
+    {"GET", "modules/*", first, everybody, &Api::get_module},
+    {"PUT", "modules/*", first, agent, &Api::update_module},
+    {"DELETE", "modules/*", first, agent, &Api::delete_module},
+    {"POST", "modules/*/start", first, everybody, &Api::start_module},
+    {"POST", "modules/*/stop", first, everybody, &Api::stop_module},
+    {"POST", "modules/*/restart", first, everybody, &Api::restart_module},
+    {"GET", "modules/*/logs", first, everybody, &Api::module_logs},
+    {"POST", "modules/*/prepareupdate", Since::v2019_01_30, agent, &Api::prepare_update},
+    {"GET", "identities", first, everybody, &Api::list_identities},
+    {"POST", "identities", first, agent, &Api::create_identity},
+    {"PUT", "identities/*", first, agent, &Api::update_identity},
+    {"DELETE", "identities/*", first, agent, &Api::delete_identity},
+    {"GET", "systeminfo", first, everybody, &Api::system_info},
+    {"GET", "systeminfo/resources", Since::v2019_11_05, everybody, &Api::system_resources},
+    {"POST", "device/reprovision", Since::v2019_10_22, agent, &Api::reprovision},
+}};
+
+HttpResponse answer(const Result<>& done) { return done ? no_content() : refuse(done.error()); }
+
+json::object to_json(const KnownIdentity& identity) {
+    return daemonapi::to_json(daemonapi::IdentityEntry{identity.module_id, identity.managed_by, identity.generation, "sas"});
+}
+
+HttpResponse answer(const Result<KnownIdentity>& identity) {
+    return identity ? daemon::answer(200, to_json(*identity)) : refuse(identity.error());
+}
+
+// The spec in the body; with `name`, it must be that module's.
+std::expected<model::ModuleSpec, HttpResponse> spec_of(const HttpRequest& request, const std::string* name) {
+    const auto body = body_of(request);
+    if (!body) return std::unexpected(body.error());
+    auto spec = daemonapi::parse_module_spec(*body);
+    if (!spec) return std::unexpected(refuse(spec.error()));
+    if (name != nullptr && spec->name != *name)
+        return std::unexpected(refuse(400, "module name in spec does not match URI"));
+    return std::move(*spec);
+}
+
+std::string text_member(const json::object& body, std::string_view name) {
+    const auto* const found = body.if_contains(name);
+    return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+}  // namespace
+
+ManagementApi::ManagementApi(Platform platform, const Config& config, Modules& modules, Identities& identities,
+                             Event& reprovision)
+    : platform_(platform), config_(config), modules_(modules), identities_(identities), reprovision_(reprovision),
+      started_(platform.clock.steady()), scope_(platform.executor) {}
+
+Task<HttpResponse> ManagementApi::handle(HttpRequest request, std::optional<pid_t> caller) {
+    return dispatch(*this, routes, std::move(request), caller);
+}
+
+bool ManagementApi::is_agent(pid_t caller) const { return modules_.engine().owns_process("edgeAgent", caller); }
+
+Task<HttpResponse> ManagementApi::list_modules(Call) {
+    const auto modules = co_await modules_.engine().list();
+    if (!modules) co_return refuse(modules.error());
+    json::array list;
+    for (const auto& module : *modules) list.push_back(daemonapi::to_json(module));
+    co_return daemon::answer(200, {{"modules", std::move(list)}});
+}
+
+Task<HttpResponse> ManagementApi::details(std::string name, unsigned status) {
+    const auto module = co_await modules_.engine().inspect(std::move(name));
+    co_return module ? daemon::answer(status, daemonapi::to_json(*module)) : refuse(module.error());
+}
+
+Task<HttpResponse> ManagementApi::create_module(Call call) {
+    auto spec = spec_of(call.request, nullptr);
+    if (!spec) co_return spec.error();
+    const auto name = spec->name;
+    if (const auto created = co_await modules_.create(std::move(*spec)); !created) co_return refuse(created.error());
+    co_return co_await details(name, 201);
+}
+
+Task<HttpResponse> ManagementApi::get_module(Call call) { co_return co_await details(call.arguments[0], 200); }
+
+Task<HttpResponse> ManagementApi::update_module(Call call) {
+    const auto& name = call.arguments[0];
+    auto spec = spec_of(call.request, &name);
+    if (!spec) co_return spec.error();
+    const bool start = call.request.query("start") == "true";
+    if (name != "edgeAgent") {
+        if (const auto updated = co_await modules_.update(std::move(*spec), start); !updated)
+            co_return refuse(updated.error());
+        co_return co_await details(name, 201);
+    }
+    // The caller is what is replaced: it is answered before the work begins.
+    auto answered = co_await details(name, 201);
+    if (answered.status == 201) scope_.spawn("update edgeAgent", update_later(std::move(*spec), start));
+    co_return answered;
+}
+
+Task<> ManagementApi::update_later(model::ModuleSpec spec, bool start) {
+    using namespace std::chrono_literals;
+    co_await platform_.clock.sleep(100ms);  // for the answer to leave
+    if (const auto updated = co_await modules_.update(std::move(spec), start); !updated)
+        log::error("edgeAgent could not be updated: {}", updated.error().text);
+}
+
+Task<HttpResponse> ManagementApi::delete_module(Call call) {
+    co_return answer(co_await modules_.remove(call.arguments[0]));
+}
+Task<HttpResponse> ManagementApi::start_module(Call call) {
+    co_return answer(co_await modules_.start(call.arguments[0]));
+}
+Task<HttpResponse> ManagementApi::stop_module(Call call) { co_return answer(co_await modules_.stop(call.arguments[0])); }
+Task<HttpResponse> ManagementApi::restart_module(Call call) {
+    co_return answer(co_await modules_.restart(call.arguments[0]));
+}
+
+Task<HttpResponse> ManagementApi::module_logs(Call call) {
+    auto options = parse_log_query(call.request, platform_.clock.wall());
+    if (!options) co_return refuse(options.error());
+    const auto& name = call.arguments[0];
+    if (const auto there = co_await modules_.engine().inspect(name); !there) co_return refuse(there.error());
+    HttpResponse response;
+    response.headers.set("Content-Type", "text/plain");
+    response.next_chunk = stream_logs(platform_.executor, modules_.engine(), name, std::move(*options));
+    co_return response;
+}
+
+Task<HttpResponse> ManagementApi::prepare_update(Call call) {
+    auto spec = spec_of(call.request, &call.arguments[0]);
+    if (!spec) co_return spec.error();
+    co_return answer(co_await modules_.prepare(std::move(*spec)));
+}
+
+Task<HttpResponse> ManagementApi::list_identities(Call) {
+    const auto identities = co_await identities_.list();
+    if (!identities) co_return refuse(identities.error());
+    json::array list;
+    for (const auto& identity : *identities) list.push_back(to_json(identity));
+    co_return daemon::answer(200, {{"identities", std::move(list)}});
+}
+
+Task<HttpResponse> ManagementApi::create_identity(Call call) {
+    const auto body = body_of(call.request);
+    if (!body) co_return body.error();
+    const auto id = text_member(*body, "moduleId");
+    if (!model::is_valid_id(id)) co_return refuse(400, "invalid moduleId");
+    auto managed_by = text_member(*body, "managedBy");
+    co_return answer(co_await identities_.update(id, managed_by.empty() ? "IotEdge" : std::move(managed_by)));
+}
+
+Task<HttpResponse> ManagementApi::update_identity(Call call) {
+    const auto body = body_of(call.request);
+    if (!body) co_return body.error();
+    if (!model::is_valid_id(call.arguments[0])) co_return refuse(400, "invalid moduleId");
+    co_return answer(co_await identities_.update(call.arguments[0], text_member(*body, "managedBy")));
+}
+
+Task<HttpResponse> ManagementApi::delete_identity(Call call) {
+    co_return answer(co_await identities_.remove(call.arguments[0]));
+}
+
+Task<HttpResponse> ManagementApi::system_info(Call) {
+    co_return daemon::answer(200, describe_system(platform_.files, modules_.engine().info()));
+}
+
+Task<HttpResponse> ManagementApi::system_resources(Call) {
+    co_return daemon::answer(200, describe_resources(platform_.files, config_.home, platform_.clock.steady() - started_));
+}
+
+Task<HttpResponse> ManagementApi::reprovision(Call) {
+    log::info("a new start was asked for: the configuration is read again");
+    reprovision_.set();
+    co_return no_content();
+}
+
+}  // namespace skerry::daemon

@@ -1,0 +1,45 @@
+#include "daemon/unix_server.hpp"
+
+#include "base/log.hpp"
+
+#include <utility>
+
+namespace skerry::daemon {
+
+UnixServer::UnixServer(Platform platform, std::string name, std::unique_ptr<net::Listener> listener,
+                       net::HttpHandler handler, std::size_t most)
+    : platform_(platform), name_(std::move(name)), listener_(std::move(listener)), handler_(std::move(handler)),
+      most_(most), scope_(platform.executor) {
+    scope_.spawn("accept " + name_, accept_all());
+}
+
+Task<> UnixServer::close() {
+    listener_->close();
+    co_await scope_.close();
+}
+
+Task<> UnixServer::accept_all() {
+    for (;;) {
+        auto stream = co_await listener_->accept();
+        if (!stream) {
+            if (stream.error().code != Errc::closed) log::error("{}: {}", name_, stream.error().text);
+            co_return;
+        }
+        if (connections_ >= most_) {
+            log::warn("{}: more than {} connections at once; one was closed", name_, most_);
+            continue;
+        }
+        scope_.spawn("serve " + name_, serve(std::move(*stream)));
+    }
+}
+
+Task<> UnixServer::serve(std::unique_ptr<net::Stream> stream) {
+    struct Counted {
+        explicit Counted(std::size_t& count) : count_(count) { ++count_; }
+        ~Counted() { --count_; }
+        std::size_t& count_;
+    } const counted(connections_);
+    co_await net::serve_http(*stream, platform_.clock, handler_);
+}
+
+}  // namespace skerry::daemon
