@@ -55,7 +55,7 @@ int parse_and_run(int argc, char** argv) {
     std::string format = "text";
     add_log_options(app, level, format);
     add_role_commands(app, invocation);
-    cli::add_commands(app, invocation);
+    cli::add_commands(app, invocation, serve_cloud);
     CLI11_PARSE(app, argc, argv);
 
     const auto parsed = log::parse_level(level);

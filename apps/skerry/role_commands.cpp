@@ -10,7 +10,9 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <chrono>
 #include <memory>
+#include <utility>
 
 namespace {
 
@@ -42,7 +44,7 @@ void add_hub(CLI::App& app, cli::Invocation& invocation) {
     auto* command = app.add_subcommand("hub", "the module $edgeHub; started by the agent, which sets its environment");
     command->callback([&invocation] {
         invocation.action = [](Platform platform, Event& stop) {
-            return hub::run_hub(daemonapi::Environment::of_process(), platform, upstream::link_factory(), stop);
+            return hub::run_hub(daemonapi::Environment::of_process(), platform, upstream::make_link, stop);
         };
     });
 }
@@ -53,4 +55,14 @@ void add_role_commands(CLI::App& app, cli::Invocation& invocation) {
     add_daemon(app, invocation);
     add_agent(app, invocation);
     add_hub(app, invocation);
+}
+
+Task<int> serve_cloud(cli::CloudServeArguments arguments, Platform platform, Event& stop) {
+    return cloud::run_cloud({.data = std::move(arguments.data),
+                             .listen = std::move(arguments.listen),
+                             .host_names = std::move(arguments.host_names),
+                             .mqtt_port = arguments.mqtt_port,
+                             .https_port = arguments.https_port,
+                             .events = {.bytes = arguments.events_bytes, .age = std::chrono::days(arguments.events_days)}},
+                            platform, stop);
 }
