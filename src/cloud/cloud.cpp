@@ -32,7 +32,7 @@ Task<Result<>> check_alone(const Options& options, net::Network& network) {
 Result<> check_options(const Options& options) {
     if (options.host_names.empty() || options.host_names.front().empty())
         return fail(Errc::malformed, "the cloud needs a name: --hostname NAME");
-    if (options.data.empty()) return fail(Errc::malformed, "the cloud needs a folder for its state: --data DIR");
+    if (options.data.empty()) return fail(Errc::malformed, "the cloud needs a folder for its state: --data PATH");
     return {};
 }
 }  // namespace
@@ -45,9 +45,9 @@ struct Cloud::State {
           log_writer(make_worker(options, "cloud-log")),
           log_reader(make_worker(options, "cloud-read")),
           connections(platform.clock, platform.random, platform.executor),
-          mqtt{"mqtt", serve_mqtt_stream, TaskScope(platform.executor)},
-          https{"https", serve_https_stream, TaskScope(platform.executor)},
-          local{"admin", serve_admin_stream, TaskScope(platform.executor)},
+          mqtt("mqtt", serve_mqtt_stream, platform.executor),
+          https("https", serve_https_stream, platform.executor),
+          local("admin", serve_admin_stream, platform.executor),
           accepting(platform.executor) {}
 
     [[nodiscard]] Result<> open_state();
@@ -58,10 +58,12 @@ struct Cloud::State {
     // A listener and the connections that came through it.
     using ServeOne = Task<> (*)(State& state, std::unique_ptr<net::Stream> stream);
     struct Door {
+        Door(std::string called, ServeOne serve, Executor executor)
+            : name(std::move(called)), serve_one(serve), connections(std::move(executor)) {}
         std::string name;
         ServeOne serve_one;
         TaskScope connections;
-        std::unique_ptr<net::Listener> listener{};
+        std::unique_ptr<net::Listener> listener;
     };
     [[nodiscard]] static Task<> accept_all(State& state, Door& door);
     [[nodiscard]] static Task<> serve_mqtt_stream(State& state, std::unique_ptr<net::Stream> stream);

@@ -28,8 +28,8 @@ struct Twin {
 
 // What a service asks for; absent members stay as they are.
 struct TwinChange {
-    std::optional<boost::json::object> tags;
-    std::optional<boost::json::object> desired;
+    std::optional<boost::json::object> tags{};
+    std::optional<boost::json::object> desired{};
 };
 enum class ChangeKind { patch, replace };
 

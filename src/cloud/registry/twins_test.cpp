@@ -1,4 +1,4 @@
-#include "cloud/registry/test_stores.hpp"
+#include "cloud/registry/stores_test.hpp"
 
 #include <doctest/doctest.h>
 #include <boost/json/serialize.hpp>
