@@ -49,6 +49,29 @@ TEST_CASE("closing a scope unwinds its tasks and waits for them") {
     CHECK(loop.run(main) == 5);
 }
 
+TEST_CASE("a task never begins inside the call that spawns it") {
+    Loop loop;
+    const auto main = [&](Event&) -> Task<int> {
+        TaskScope scope(loop.executor());
+        bool begun = false;
+        const auto note = [](bool& flag) -> Task<> {
+            flag = true;
+            co_return;
+        };
+        scope.spawn("note", note(begun));
+        CHECK_FALSE(begun);
+        co_await scope.idle();
+        CHECK(begun);
+
+        bool begun_after_cancel = false;
+        scope.spawn("cancelled", note(begun_after_cancel));
+        co_await scope.close();
+        CHECK_FALSE(begun_after_cancel);
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
+}
+
 TEST_CASE("a task that throws is reported and leaves the others alone") {
     Loop loop;
     const auto main = [&](Event&) -> Task<int> {

@@ -8,6 +8,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <exception>
@@ -35,6 +37,13 @@ std::string text_of(const std::exception_ptr& error) {
         return "an exception of unknown type";
     }
 }
+
+// co_spawn() runs a coroutine up to its first wait when it is called on the loop's thread; a task that begins in the
+// middle of its owner's statement would see the owner half changed.
+Task<> begin_later(Task<> task) {
+    co_await boost::asio::post(co_await boost::asio::this_coro::executor, boost::asio::use_awaitable);
+    co_await std::move(task);
+}
 }  // namespace
 
 struct TaskScope::State {
@@ -59,7 +68,7 @@ void TaskScope::spawn(std::string name, Task<> task) {
     if (state_->closing) return;
     auto entry = state_->entries.emplace(state_->entries.end());
     entry->name = std::move(name);
-    boost::asio::co_spawn(state_->executor, std::move(task),
+    boost::asio::co_spawn(state_->executor, begin_later(std::move(task)),
                           boost::asio::bind_cancellation_slot(
                               entry->signal.slot(), [state = state_, entry](const std::exception_ptr& error) {
                                   if (error && !is_cancellation(error))
