@@ -38,7 +38,7 @@ Task<> Watchdog::run() {
         if (anew) keep_digest(digest);
         anew = false;
         failures = 0;
-        log::info(*ran_already ? "the agent runs already" : "the agent was started");
+        log::info("{}", *ran_already ? "the agent runs already" : "the agent was started");
         const auto since = platform_.clock.steady();
         co_await until_agent_ends();
         if (platform_.clock.steady() - since >= healthy) backoff.reset();

@@ -1,0 +1,204 @@
+#include "daemon/config.hpp"
+
+#include "daemon/listen.hpp"
+#include "daemon/modules.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace skerry;
+using namespace skerry::daemon;
+
+namespace {
+const std::string provisioning = R"(
+[provisioning]
+source = "manual"
+connection_string = "HostName=hub.example.net;DeviceId=edge 1;SharedAccessKey=c2VjcmV0"
+)";
+const std::string agent = R"(
+[agent]
+[agent.config]
+image = "skerry/agent:1"
+)";
+
+// Replaces what must be right for a configuration to be whole.
+Result<Config> parse(const std::string& text) { return parse_config(text, "machine"); }
+}  // namespace
+
+TEST_CASE("the least configuration has sensible defaults") {
+    const auto config = parse(agent + "[provisioning]\nsource='manual'\nconnection_string='HostName=h.net;DeviceId=d;SharedAccessKey=c2VjcmV0'");
+    REQUIRE_MESSAGE(config, config.error().text);
+    CHECK(config->hostname == "machine");
+    CHECK(config->hub_host == "h.net");
+    CHECK(config->device_id == "d");
+    CHECK(config->device_key == "secret");
+    CHECK(config->management_listen == "unix:///var/run/iotedge/mgmt.sock");
+    CHECK(config->workload_listen.empty());
+    CHECK(config->home == "/var/lib/aziot/edged");
+    CHECK(config->bundles == "/var/lib/aziot/edged/bundles");
+    CHECK_FALSE(config->watchdog_retries);
+    CHECK(config->edge_ca.days == 90);
+    CHECK(config->edge_ca.renew_at_percent == 80);
+    CHECK(config->warnings.empty());
+}
+
+TEST_CASE("the keys of the existing runtime are read") {
+    const auto config = parse(R"(
+hostname = "Gateway-1"
+parent_hostname = "parent.local"
+trust_bundle_cert = "file:///etc/ca.pem"
+imported_master_encryption_key = "/etc/key"
+allow_elevated_docker_permissions = true
+cloud_timeout_sec = 70
+
+[provisioning]
+source = "manual"
+iothub_hostname = "hub.example.net"
+device_id = "edge-1"
+[provisioning.authentication]
+method = "sas"
+device_id_pk = { uri = "file:///etc/device.key" }
+
+[agent]
+name = "edgeAgent"
+type = "docker"
+imagePullPolicy = "never"
+[agent.config]
+image = "skerry/agent:1"
+createOptions = { HostConfig = { Memory = 1000000 } }
+[agent.config.auth]
+username = "u"
+[agent.env]
+RuntimeLogLevel = "debug"
+
+[connect]
+management_uri = "unix:///run/m.sock"
+[listen]
+management_uri = "fd://aziot-edged.mgmt.socket"
+workload_uri = "unix:///run/w.sock"
+[watchdog]
+max_retries = 3
+[edge_ca]
+method = "self_signed"
+common_name = "our CA"
+auto_generated_edge_ca_expiry_days = 10
+[edge_ca.auto_renew]
+rotate_key = true
+threshold = "50%"
+retry = "4%"
+[moby_runtime]
+uri = "unix:///var/run/docker.sock"
+network = "azure-iot-edge"
+[iotedge_max_requests]
+management = 7
+workload = 8
+[skerry]
+home = "/srv/edge"
+[skerry.engine]
+type = "process"
+bundles = "/srv/bundles"
+)");
+    REQUIRE_MESSAGE(config, config.error().text);
+    CHECK(config->hostname == "gateway-1");
+    CHECK(config->parent_hostname == "parent.local");
+    CHECK(config->trust_bundle == "/etc/ca.pem");
+    CHECK(config->imported_master_key == "/etc/key");
+    CHECK(config->device_key_file == "/etc/device.key");
+    CHECK(config->agent.pull_policy == model::PullPolicy::never);
+    CHECK(config->agent.create_options.contains("HostConfig"));
+    CHECK(config->agent.env.at("RuntimeLogLevel") == "debug");
+    CHECK(config->management_uri == "unix:///run/m.sock");
+    CHECK(config->management_listen == "fd://aziot-edged.mgmt.socket");
+    CHECK(config->workload_listen == "unix:///run/w.sock");
+    CHECK(config->watchdog_retries == 3U);
+    CHECK(config->edge_ca.common_name == "our CA");
+    CHECK(config->edge_ca.days == 10);
+    CHECK(config->edge_ca.renew_at_percent == 50);
+    CHECK(config->edge_ca.rotate_key);
+    CHECK(config->management_connections == 7);
+    CHECK(config->workload_connections == 8);
+    CHECK(config->home == "/srv/edge");
+    CHECK(config->bundles == "/srv/bundles");
+    CHECK(config->warnings.empty());
+}
+
+TEST_CASE("a bad key is refused with its path and the reason") {
+    struct Row {
+        std::string text;
+        const char* expected;
+    };
+    const auto whole = agent + provisioning;
+    const std::string connection = "[provisioning]\nsource = \"manual\"\nconnection_string = ";
+    const Row rows[] = {
+        {"", "provisioning.source: must be \"manual\""},
+        {"", "agent.config.image: is missing"},
+        {"hostname = 5\n" + whole, "hostname: must be a string"},
+        {"hostname = \"a b\"\n" + whole, "hostname: is no host name"},
+        {"trust_bundle_cert = \"http://x\"\n" + whole, "trust_bundle_cert: must be file:///path"},
+        {agent + connection + "\"HostName=h;DeviceId=d\"", "provisioning.connection_string: "},
+        {agent + connection + "\"HostName=h;DeviceId=d;ModuleId=m;SharedAccessKey=c2VjcmV0\"", "must be a device's"},
+        {agent + "[provisioning]\nsource = \"dps\"", "provisioning.source: is not in this build yet: provisioning through DPS"},
+        {agent + "[provisioning]\nsource = \"none\"", "provisioning.source: is not in this build yet"},
+        {agent + "[provisioning]\nsource = \"manual\"", "provisioning.connection_string: is missing"},
+        {agent + "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = \"d\"\n[provisioning.authentication]\nmethod = \"x509\"",
+         "provisioning.authentication.method: is not in this build yet: a device certificate"},
+        {agent + "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = \"d\"\n[provisioning.authentication]\nmethod = \"sas\"\ndevice_id_pk = { value = \"!\" }",
+         "provisioning.authentication.device_id_pk.value: must be a base64 text"},
+        {agent + "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = \"d\"\n[provisioning.authentication]\nmethod = \"sas\"\ndevice_id_pk = { uri = \"pkcs11:x\" }",
+         "provisioning.authentication.device_id_pk.uri: PKCS#11 keys are not in this build yet"},
+        {whole + "[listen]\nmanagement_uri = \"http://x\"", "listen.management_uri: must be unix:///path or fd://name"},
+        {whole + "[watchdog]\nmax_retries = \"some\"", "watchdog.max_retries: must be \"infinite\" or a whole number"},
+        {whole + "[edge_ca]\nmethod = \"est\"", "edge_ca.method: is not in this build yet"},
+        {whole + "[edge_ca]\ncert = \"file:///c\"", "edge_ca.cert: needs pk"},
+        {whole + "[edge_ca.auto_renew]\nthreshold = \"80\"", "edge_ca.auto_renew.threshold: must be a percentage"},
+        {whole + "[edge_ca]\nexpiry_days = 0", "edge_ca.expiry_days: must be a whole number from 1"},
+        {whole + "[skerry]\nhome = \"relative\"", "skerry.home: must be an absolute path"},
+        {whole + "[skerry.engine]\ntype = \"moby\"", "skerry.engine.type: is not in this build yet: containers"},
+        {whole + "[skerry]\nengine = 5", "skerry.engine: must be a section"},
+        {"hostname = \n", "line 1, column"},
+    };
+    for (const auto& row : rows) {
+        const auto config = parse(row.text);
+        REQUIRE_FALSE_MESSAGE(config, row.expected);
+        CHECK(config.error().code == Errc::malformed);
+        CHECK_MESSAGE(config.error().text.find(row.expected) != std::string::npos, config.error().text);
+        CHECK(config.error().text.find("c2VjcmV0") == std::string::npos);
+    }
+}
+
+TEST_CASE("unknown keys are warned of by name, known ones without effect too") {
+    const auto config = parse("surprise = 1\n" + agent + "extra = 1\n" + provisioning + "[tpm]\ntcti = \"device\"\n[skerry]\nhom = \"/x\"\n");
+    REQUIRE_MESSAGE(config, config.error().text);
+    const auto warned = [&](std::string_view text) {
+        return std::ranges::find(config->warnings, text) != config->warnings.end();
+    };
+    CHECK(warned("surprise: unknown key, ignored"));
+    CHECK(warned("agent.config.extra: unknown key, ignored"));
+    CHECK(warned("skerry.hom: unknown key, ignored"));
+    CHECK(warned("tpm: has no effect in this build"));
+    CHECK(config->warnings.size() == 4);
+}
+
+TEST_CASE("a home that is too deep for sockets is refused with the limit") {
+    CHECK(check_home("/var/lib/aziot/edged"));
+    CHECK(check_home("/home/somebody/.local/state/skerry/edge"));
+    const auto deep = check_home("/" + std::string(100, 'x'));
+    REQUIRE_FALSE(deep);
+    CHECK(deep.error().text.find("107") != std::string::npos);
+    const auto longest = "/" + std::string(75, 'x');
+    CHECK(check_home(longest));
+    CHECK_FALSE(check_home(longest + "x"));
+    CHECK(socket_folder("/h", "a") != socket_folder("/h", "b"));
+}
+
+TEST_CASE("sockets handed down by systemd are found by name or number") {
+    const HandedDown given{"42", "2", "aziot-edged.mgmt:aziot-edged.workload.socket"};
+    CHECK(find_handed_down(given, 42, "aziot-edged.mgmt.socket").value() == 3);
+    CHECK(find_handed_down(given, 42, "aziot-edged.workload.socket").value() == 4);
+    CHECK(find_handed_down(given, 42, "1").value() == 4);
+    CHECK_FALSE(find_handed_down(given, 42, "2"));
+    CHECK_FALSE(find_handed_down(given, 42, "other"));
+    CHECK_FALSE(find_handed_down(given, 43, "aziot-edged.mgmt.socket"));
+    CHECK_FALSE(find_handed_down({}, 42, "0"));
+}
