@@ -1,7 +1,9 @@
 // The routing language (edge-hub.md 4): "FROM /messages/* WHERE temperature > '20' INTO $upstream", compiled once.
 //
-// Promises: what compiles means what it means to the existing hub; what it can't mean is an error with a column, never a
-//           guess. Evaluation never fails, never waits, and allocates only for $body and for functions that make new text.
+// Promises: what compiles means what it means to the existing hub; what it can't mean is an error with a column, never
+// a
+//           guess. Evaluation never fails, never waits, and allocates only for $body and for functions that make new
+//           text.
 #pragma once
 
 #include "base/result.hpp"
@@ -13,12 +15,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 namespace skerry::route {
 
-// What a condition sees of a message. The body is parsed when the first condition asks for it, and only once: keep one view
-// for all routes. The message outlives the view.
+// What a condition sees of a message. The body is parsed when the first condition asks for it, and only once: keep one
+// view for all routes. The message outlives the view.
 class MessageView {
 public:
     explicit MessageView(const model::Message& message);
@@ -39,6 +42,8 @@ private:
     mutable std::unique_ptr<Body> body_;
 };
 
+struct Program;
+
 enum class Truth { no, yes, undefined };
 [[nodiscard]] std::string_view name_of(Truth truth);  // "false", "true", "undefined"
 
@@ -52,10 +57,9 @@ public:
 
     [[nodiscard]] Truth evaluate(const MessageView& message) const;
 
+    explicit Condition(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
+
 private:
-    friend class Compiler;
-    struct Program;
-    explicit Condition(std::shared_ptr<const Program> program);
     std::shared_ptr<const Program> program_;
 };
 

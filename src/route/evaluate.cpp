@@ -1,0 +1,227 @@
+#include "route/program.hpp"
+#include "route/text.hpp"
+
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace skerry::route {
+
+namespace {
+using Kind = Value::Kind;
+
+Value property_value(const std::optional<std::string>* property) {
+    if (property == nullptr) return undefined_value();
+    if (!*property) return null_text_value();
+    return make_value(std::string_view(**property));
+}
+
+bool holds(Comparison comparison, int order) {
+    switch (comparison) {
+        case Comparison::equal: return order == 0;
+        case Comparison::not_equal: return order != 0;
+        case Comparison::less: return order < 0;
+        case Comparison::less_equal: return order <= 0;
+        case Comparison::greater: return order > 0;
+        case Comparison::greater_equal: return order >= 0;
+    }
+    return false;
+}
+
+int order_of(std::string_view a, std::string_view b) {
+    const auto order = compare_ordinal(a, b);
+    return order < 0 ? -1 : order > 0 ? 1 : 0;
+}
+
+// NaN equals itself and is less than every other number; it gets here from calculations with body values only.
+int order_of(double a, double b) {
+    if (std::isnan(a) || std::isnan(b)) return static_cast<int>(std::isnan(b)) - static_cast<int>(std::isnan(a));
+    return a < b ? -1 : a > b ? 1 : 0;
+}
+
+// Same kind on both sides, known from the types; undefined and key-only properties compare as undefined.
+Value compare(Comparison comparison, const Value& a, const Value& b) {
+    if (a.kind != b.kind) return undefined_value();
+    switch (a.kind) {
+        case Kind::text: return make_value(holds(comparison, order_of(a.text, b.text)));
+        case Kind::number:
+            if (std::isnan(a.number) || std::isnan(b.number)) return undefined_value();
+            return make_value(holds(comparison, order_of(a.number, b.number)));
+        case Kind::boolean: return make_value(holds(comparison, static_cast<int>(a.truth) - static_cast<int>(b.truth)));
+        case Kind::null: return make_value(holds(comparison, 0));
+        case Kind::null_text:
+        case Kind::missing:
+        case Kind::undefined: break;
+    }
+    return undefined_value();
+}
+
+// Values of different kinds have an order, too: bool, number, text, null.
+int rank(Kind kind) {
+    switch (kind) {
+        case Kind::undefined: return 0;
+        case Kind::boolean: return 1;
+        case Kind::number: return 2;
+        case Kind::text:
+        case Kind::null_text: return 3;
+        case Kind::null:
+        case Kind::missing: return 4;
+    }
+    return 0;
+}
+
+Value compare_any(Comparison comparison, const Value& a, const Value& b) {
+    if (a.kind == Kind::undefined || b.kind == Kind::undefined) return undefined_value();
+    int order = rank(a.kind) - rank(b.kind);
+    if (order == 0) {
+        switch (rank(a.kind)) {
+            case 1: order = static_cast<int>(a.truth) - static_cast<int>(b.truth); break;
+            case 2: order = order_of(a.number, b.number); break;
+            case 3:  // a key-only property is less than every text
+                order = static_cast<int>(a.kind == Kind::text) - static_cast<int>(b.kind == Kind::text);
+                if (order == 0) order = order_of(a.text, b.text);
+                break;
+            default: break;  // null is null
+        }
+    }
+    return make_value(holds(comparison, order));
+}
+
+double calculate(Op op, double a, double b) {
+    switch (op) {
+        case Op::add: return a + b;
+        case Op::subtract: return a - b;
+        case Op::multiply: return a * b;
+        case Op::divide: return a / b;
+        default: return std::fmod(a, b);
+    }
+}
+
+bool is(const Value& value, bool truth) { return value.kind == Kind::boolean && value.truth == truth; }
+
+Value and_boolean(const Value& a, const Value& b) {
+    if (is(a, false) || is(b, false)) return make_value(false);
+    return is(a, true) && is(b, true) ? make_value(true) : undefined_value();
+}
+
+Value or_boolean(const Value& a, const Value& b) {
+    if (is(a, true) || is(b, true)) return make_value(true);
+    return is(a, false) && is(b, false) ? make_value(false) : undefined_value();
+}
+
+bool is_undefined(const Value& value) {
+    return value.kind == Kind::undefined || (value.kind == Kind::number && std::isnan(value.number));
+}
+}  // namespace
+
+// The stack is as deep as the compiler has checked.
+class Machine {
+public:
+    Machine(const Program& program, const MessageView& message) : program_(program), message_(message) {}
+
+    Value run() {
+        for (const auto& instruction : program_.code) step(instruction);
+        return pop();
+    }
+
+private:
+    Value pop() { return stack_[--size_]; }
+    void push(Value value) { stack_[size_++] = value; }
+    Value& top(std::size_t below = 0) { return stack_[size_ - 1 - below]; }
+
+    void step(const Instruction& instruction) {
+        switch (instruction.op) {
+            case Op::literal: return push(program_.literals[instruction.operand]);
+            case Op::property:
+            case Op::system:
+            case Op::property_or_system:
+            case Op::body:
+            case Op::property_or_body: return push(load(instruction));
+            case Op::to_any:
+                if (is_undefined(top(instruction.operand))) top(instruction.operand) = undefined_value();
+                return;
+            case Op::negate: top().number = -top().number; return;
+            case Op::logical_not:
+                top() = top().kind == Kind::boolean ? make_value(!top().truth) : undefined_value();
+                return;
+            case Op::drop: --size_; return;
+            case Op::call: return call_function(instruction);
+            default: break;
+        }
+        const auto right = pop();
+        top() = combine(instruction, top(), right);
+    }
+
+    Value load(const Instruction& instruction) {
+        const auto& message = message_.message();
+        if (instruction.op == Op::body) return body(instruction.operand);
+        const std::string& name = program_.names[instruction.operand];
+        if (instruction.op == Op::system) return property_value(model::find_ignoring_case(message.system, name));
+        const auto* property = model::find_ignoring_case(message.properties, name);
+        if (property != nullptr || instruction.op == Op::property) return property_value(property);
+        if (instruction.op == Op::property_or_body) return body(instruction.extra);
+        return property_value(model::find_ignoring_case(message.system, std::string_view(name).substr(1)));
+    }
+
+    Value body(std::size_t path) {
+        const auto* document = message_.body();
+        return document == nullptr ? undefined_value() : find_in_body(*document, program_.paths[path]);
+    }
+
+    static Value combine(const Instruction& instruction, const Value& a, const Value& b) {
+        const auto comparison = static_cast<Comparison>(instruction.extra);
+        switch (instruction.op) {
+            case Op::add:
+            case Op::subtract:
+            case Op::multiply:
+            case Op::divide:
+            case Op::remainder:
+                if (a.kind != Kind::number || b.kind != Kind::number) return undefined_value();
+                return make_value(calculate(instruction.op, a.number, b.number));
+            case Op::compare: return compare(comparison, a, b);
+            case Op::compare_any: return compare_any(comparison, a, b);
+            case Op::and_boolean: return and_boolean(a, b);
+            case Op::or_boolean: return or_boolean(a, b);
+            // Body values know no shortcut: false AND something that is no bool is undefined.
+            case Op::and_any:
+            case Op::or_any:
+                if (a.kind != Kind::boolean || b.kind != Kind::boolean) return undefined_value();
+                return make_value(instruction.op == Op::and_any ? a.truth && b.truth : a.truth || b.truth);
+            case Op::coalesce:
+                return instruction.extra != 0 ? (a.kind == Kind::undefined ? b : a) : is_undefined(a) ? b : a;
+            case Op::drop_second: return b;
+            default: break;
+        }
+        return undefined_value();
+    }
+
+    void call_function(const Instruction& instruction) {
+        size_ -= instruction.operand;
+        const std::span<const Value> arguments(stack_.data() + size_, instruction.operand);
+        push(call(static_cast<Function>(instruction.extra), arguments, scratch_));
+    }
+
+    const Program& program_;
+    const MessageView& message_;
+    std::array<Value, deepest_stack> stack_;
+    std::size_t size_{0};
+    Scratch scratch_;
+};
+
+std::string_view name_of(Truth truth) {
+    switch (truth) {
+        case Truth::no: return "false";
+        case Truth::yes: return "true";
+        case Truth::undefined: return "undefined";
+    }
+    return "undefined";
+}
+
+Truth Condition::evaluate(const MessageView& message) const {
+    const auto value = Machine(*program_, message).run();
+    if (program_->result == Type::null) return Truth::no;
+    if (value.kind != Kind::boolean) return Truth::undefined;
+    return value.truth ? Truth::yes : Truth::no;
+}
+
+}  // namespace skerry::route
