@@ -115,7 +115,8 @@ Task<Result<std::shared_ptr<Link>>> ClientCore::dial(std::shared_ptr<ClientCore>
     auto link = std::make_shared<Link>(std::move(*stream), self->clock_, self->executor_);
     link->token_expires = token_expires;
     std::string bytes;
-    codec::mqtt::encode(self->connect_packet(std::move(*token)), bytes);
+    if (!codec::mqtt::encode(self->connect_packet(std::move(*token)), bytes))
+        co_return fail(Errc::malformed, "the token or the client's type is too long for CONNECT");
     if (const auto sent = co_await link->stream->write(bytes); !sent)
         co_return fail(sent.error().while_doing("sending CONNECT"));
     std::array<char, 256> buffer;  // a CONNACK, and perhaps the head of what the session had kept for us

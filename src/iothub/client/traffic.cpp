@@ -21,7 +21,6 @@ namespace {
 constexpr std::size_t most_methods = 16;
 constexpr std::size_t read_at_once = 16 * 1024;
 constexpr std::size_t kept_capacity = 64 * 1024;
-constexpr std::size_t longest_topic = 65535;
 
 template <class... Ts>
 struct Overloaded : Ts... {
@@ -39,10 +38,10 @@ Task<Result<>> ClientCore::send(std::shared_ptr<ClientCore> self, model::SharedM
         co_return fail(Errc::malformed,
                        fmt::format("the message has {} bytes; a hub accepts at most {}", size, model::largest_message));
     auto topic = telemetry_topic(self->options_.identity, *message);
-    if (topic.size() > longest_topic)
+    if (topic.size() > mqtt::longest_string)
         co_return fail(Errc::malformed,
                        fmt::format("the message's properties take {} bytes in an MQTT topic; at most {} fit",
-                                   topic.size(), longest_topic));
+                                   topic.size(), mqtt::longest_string));
     if (!self->connected())
         co_return fail(self->closing_ ? Errc::closed : Errc::unreachable, "not connected to the hub");
     auto entry = self->outbox_.add(std::move(topic), std::move(message));
