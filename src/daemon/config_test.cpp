@@ -14,7 +14,7 @@ namespace {
 const std::string provisioning = R"(
 [provisioning]
 source = "manual"
-connection_string = "HostName=hub.example.net;DeviceId=edge 1;SharedAccessKey=c2VjcmV0"
+connection_string = "HostName=hub.example.net;DeviceId=edge-1;SharedAccessKey=c2VjcmV0"
 )";
 const std::string agent = R"(
 [agent]
