@@ -41,11 +41,14 @@ std::optional<std::filesystem::path> file_of(const Section& section, std::string
 
 void read_device_key(Config& config, const Section& authentication) {
     const auto key = authentication.section("device_id_pk");
-    if (!key.exists()) return authentication.complain("device_id_pk", "is missing: { value = \"base64\" } or { uri = \"file:///path\" }");
+    if (!key.exists())
+        return authentication.complain("device_id_pk",
+                                       "is missing: { value = \"base64\" } or { uri = \"file:///path\" }");
     const auto value = key.text("value");
     config.device_key_file = file_of(key, "uri");
     if (!value) {
-        if (!config.device_key_file && !key.has("uri")) authentication.complain("device_id_pk", "needs a value or a uri");
+        if (!config.device_key_file && !key.has("uri"))
+            authentication.complain("device_id_pk", "needs a value or a uri");
         return;
     }
     const auto bytes = base64_decode(*value);
@@ -79,8 +82,9 @@ void read_manual(Config& config, const Section& provisioning) {
     config.device_id = *device;
     const auto method = authentication.text("method").value_or("");
     if (method == "sas") return read_device_key(config, authentication);
-    authentication.complain("method", method == "x509" ? fmt::format(not_here, "a device certificate; use method = \"sas\"")
-                                                       : std::string("must be \"sas\""));
+    authentication.complain("method", method == "x509"
+                                          ? fmt::format(not_here, "a device certificate; use method = \"sas\"")
+                                          : std::string("must be \"sas\""));
 }
 
 void read_provisioning(Config& config, const Section& document) {
@@ -88,9 +92,12 @@ void read_provisioning(Config& config, const Section& document) {
     const auto source = provisioning.text("source").value_or("");
     if (source == "manual") return read_manual(config, provisioning);
     if (source == "dps")
-        return provisioning.complain("source", fmt::format(not_here, "provisioning through DPS (issue \"DPS\"); use source = \"manual\""));
+        return provisioning.complain(
+            "source", fmt::format(not_here, "provisioning through DPS (issue \"DPS\"); use source = \"manual\""));
     if (source == "none")
-        return provisioning.complain("source", fmt::format(not_here, "a device without a hub; use source = \"manual\" with a local cloud (skerry cloud)"));
+        return provisioning.complain(
+            "source",
+            fmt::format(not_here, "a device without a hub; use source = \"manual\" with a local cloud (skerry cloud)"));
     provisioning.complain("source", "must be \"manual\", with a connection_string");
 }
 
@@ -100,11 +107,14 @@ void read_agent(Config& config, const Section& document) {
     if (config.agent.name != "edgeAgent") agent.complain("name", "must be \"edgeAgent\"");
     config.agent.type = agent.text("type").value_or("docker");
     const auto policy = to_lower(agent.text("imagePullPolicy").value_or("on-create"));
-    if (policy == "never") config.agent.pull_policy = model::PullPolicy::never;
-    else if (policy != "on-create") agent.complain("imagePullPolicy", "must be \"on-create\" or \"never\"");
+    if (policy == "never")
+        config.agent.pull_policy = model::PullPolicy::never;
+    else if (policy != "on-create")
+        agent.complain("imagePullPolicy", "must be \"on-create\" or \"never\"");
     const auto settings = agent.section("config");
     config.agent.image = settings.text("image").value_or("");
-    if (config.agent.image.empty()) settings.complain("image", "is missing: the agent's image, e.g. \"skerry/agent:latest\"");
+    if (config.agent.image.empty())
+        settings.complain("image", "is missing: the agent's image, e.g. \"skerry/agent:latest\"");
     config.agent.create_options = settings.object("createOptions");
     config.agent.auth = settings.object("auth");
     config.agent.env = agent.section("env").texts();
@@ -131,8 +141,10 @@ void read_watchdog(Config& config, const Section& document) {
     const auto object = document.object("watchdog");
     const Section again(object, aside);
     if (again.text(key) == "infinite") return;
-    if (const auto number = again.integer(key, 0, 1'000'000)) config.watchdog_retries = static_cast<unsigned>(*number);
-    else watchdog.complain(key, "must be \"infinite\" or a whole number");
+    if (const auto number = again.integer(key, 0, 1'000'000))
+        config.watchdog_retries = static_cast<unsigned>(*number);
+    else
+        watchdog.complain(key, "must be \"infinite\" or a whole number");
 }
 
 // "80%"
@@ -155,7 +167,8 @@ void read_edge_ca(Config& config, const Section& document) {
     const auto method = section.text("method").value_or("self_signed");
     if (method == "est" || method == "local_ca")
         section.complain("method", fmt::format(not_here, "\"" + method + "\"; use \"self_signed\", or cert and pk"));
-    else if (method != "self_signed") section.complain("method", "must be \"self_signed\"");
+    else if (method != "self_signed")
+        section.complain("method", "must be \"self_signed\"");
     ca.common_name = section.text("common_name").value_or(section.section("subject").text("CN").value_or(""));
     for (const auto* key : {"auto_generated_edge_ca_expiry_days", "expiry_days"})
         if (const auto days = section.integer(key, 1, 36500)) ca.days = static_cast<int>(*days);
@@ -173,7 +186,8 @@ void read_skerry(Config& config, const Section& document) {
     const auto type = engine.text("type").value_or("process");
     if (type == "moby" || type == "docker")
         engine.complain("type", fmt::format(not_here, "containers (issue \"Moby\"); use type = \"process\""));
-    else if (type != "process") engine.complain("type", "must be \"process\"");
+    else if (type != "process")
+        engine.complain("type", "must be \"process\"");
     config.bundles = engine.text("bundles").value_or((config.home / "bundles").native());
     if (!config.bundles.is_absolute()) engine.complain("bundles", "must be an absolute path");
 }
@@ -183,7 +197,8 @@ void note_without_effect(Config& config, const Section& document) {
     static_cast<void>(document.object("moby_runtime"));
     for (const auto* key : {"aziot_keys", "preloaded_keys", "preloaded_certs", "cert_issuance", "tpm", "localid",
                             "image_garbage_collection", "aziot_max_requests"}) {
-        if (!document.object(key).empty()) config.warnings.push_back(std::string(key) + ": has no effect in this build");
+        if (!document.object(key).empty())
+            config.warnings.push_back(std::string(key) + ": has no effect in this build");
     }
     for (const auto* key : {"auto_reprovisioning_mode", "additional_info"})
         if (document.text(key)) config.warnings.push_back(std::string(key) + ": has no effect in this build");
@@ -201,8 +216,7 @@ std::string joined(const std::vector<std::string>& lines) {
 }  // namespace
 
 Result<std::filesystem::path> unix_path(std::string_view uri) {
-    if (!uri.starts_with("unix:///"))
-        return fail(Errc::malformed, "'" + std::string(uri) + "' is not unix:///path");
+    if (!uri.starts_with("unix:///")) return fail(Errc::malformed, "'" + std::string(uri) + "' is not unix:///path");
     return std::filesystem::path(uri.substr(7));
 }
 
@@ -227,8 +241,10 @@ Result<Config> parse_config(std::string_view toml, std::string_view host_name) {
     read_edge_ca(config, document);
     read_skerry(config, document);
     const auto limits = document.section("iotedge_max_requests");
-    if (const auto most = limits.integer("management", 1, 10'000)) config.management_connections = static_cast<std::size_t>(*most);
-    if (const auto most = limits.integer("workload", 1, 10'000)) config.workload_connections = static_cast<std::size_t>(*most);
+    if (const auto most = limits.integer("management", 1, 10'000))
+        config.management_connections = static_cast<std::size_t>(*most);
+    if (const auto most = limits.integer("workload", 1, 10'000))
+        config.workload_connections = static_cast<std::size_t>(*most);
     note_without_effect(config, document);
     if (!reading.errors.empty()) return fail(Errc::malformed, joined(reading.errors));
     for (const auto& key : unknown_keys(*parsed, reading)) config.warnings.push_back(key + ": unknown key, ignored");

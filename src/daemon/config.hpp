@@ -36,9 +36,9 @@ struct Config {
     std::optional<std::filesystem::path> imported_master_key;
 
     model::ModuleSpec agent;
-    std::string management_uri{"unix:///var/run/iotedge/mgmt.sock"};      // what clients connect to
+    std::string management_uri{"unix:///var/run/iotedge/mgmt.sock"};     // what clients connect to
     std::string management_listen{"unix:///var/run/iotedge/mgmt.sock"};  // unix://… or fd://…
-    std::string workload_listen;  // one socket for all modules, as older runtimes have it; empty: none
+    std::string workload_listen;               // one socket for all modules, as older runtimes have it; empty: none
     std::optional<unsigned> watchdog_retries;  // absent: infinite
     EdgeCaConfig edge_ca;
     std::size_t management_connections{50};

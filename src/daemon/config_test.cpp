@@ -27,7 +27,9 @@ Result<Config> parse(const std::string& text) { return parse_config(text, "machi
 }  // namespace
 
 TEST_CASE("the least configuration has sensible defaults") {
-    const auto config = parse(agent + "[provisioning]\nsource='manual'\nconnection_string='HostName=h.net;DeviceId=d;SharedAccessKey=c2VjcmV0'");
+    const auto config = parse(
+        agent +
+        "[provisioning]\nsource='manual'\nconnection_string='HostName=h.net;DeviceId=d;SharedAccessKey=c2VjcmV0'");
     REQUIRE_MESSAGE(config, config.error().text);
     CHECK(config->hostname == "machine");
     CHECK(config->hub_host == "h.net");
@@ -138,14 +140,18 @@ TEST_CASE("a bad key is refused with its path and the reason") {
         {"trust_bundle_cert = \"http://x\"\n" + whole, "trust_bundle_cert: must be file:///path"},
         {agent + connection + "\"HostName=h;DeviceId=d\"", "provisioning.connection_string: "},
         {agent + connection + "\"HostName=h;DeviceId=d;ModuleId=m;SharedAccessKey=c2VjcmV0\"", "must be a device's"},
-        {agent + "[provisioning]\nsource = \"dps\"", "provisioning.source: is not in this build yet: provisioning through DPS"},
+        {agent + "[provisioning]\nsource = \"dps\"",
+         "provisioning.source: is not in this build yet: provisioning through DPS"},
         {agent + "[provisioning]\nsource = \"none\"", "provisioning.source: is not in this build yet"},
         {agent + "[provisioning]\nsource = \"manual\"", "provisioning.connection_string: is missing"},
-        {agent + "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = \"d\"\n[provisioning.authentication]\nmethod = \"x509\"",
+        {agent + "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = "
+                 "\"d\"\n[provisioning.authentication]\nmethod = \"x509\"",
          "provisioning.authentication.method: is not in this build yet: a device certificate"},
-        {agent + "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = \"d\"\n[provisioning.authentication]\nmethod = \"sas\"\ndevice_id_pk = { value = \"!\" }",
+        {agent + "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = "
+                 "\"d\"\n[provisioning.authentication]\nmethod = \"sas\"\ndevice_id_pk = { value = \"!\" }",
          "provisioning.authentication.device_id_pk.value: must be a base64 text"},
-        {agent + "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = \"d\"\n[provisioning.authentication]\nmethod = \"sas\"\ndevice_id_pk = { uri = \"pkcs11:x\" }",
+        {agent + "[provisioning]\nsource = \"manual\"\niothub_hostname = \"h\"\ndevice_id = "
+                 "\"d\"\n[provisioning.authentication]\nmethod = \"sas\"\ndevice_id_pk = { uri = \"pkcs11:x\" }",
          "provisioning.authentication.device_id_pk.uri: PKCS#11 keys are not in this build yet"},
         {whole + "[listen]\nmanagement_uri = \"http://x\"", "listen.management_uri: must be unix:///path or fd://name"},
         {whole + "[watchdog]\nmax_retries = \"some\"", "watchdog.max_retries: must be \"infinite\" or a whole number"},
@@ -168,7 +174,8 @@ TEST_CASE("a bad key is refused with its path and the reason") {
 }
 
 TEST_CASE("unknown keys are warned of by name, known ones without effect too") {
-    const auto config = parse("surprise = 1\n" + agent + "extra = 1\n" + provisioning + "[tpm]\ntcti = \"device\"\n[skerry]\nhom = \"/x\"\n");
+    const auto config = parse("surprise = 1\n" + agent + "extra = 1\n" + provisioning +
+                              "[tpm]\ntcti = \"device\"\n[skerry]\nhom = \"/x\"\n");
     REQUIRE_MESSAGE(config, config.error().text);
     const auto warned = [&](std::string_view text) {
         return std::ranges::find(config->warnings, text) != config->warnings.end();

@@ -72,7 +72,8 @@ Result<Foundation> lay_foundation(const Options& options, Platform platform, Con
     std::string trusted;
     if (config.trust_bundle) {
         auto pem = storage::read_file(files, *config.trust_bundle);
-        if (pem && !crypto::parse_certificate(*pem)) pem = fail(Errc::malformed, config.trust_bundle->native() + ": holds no certificate");
+        if (pem && !crypto::parse_certificate(*pem))
+            pem = fail(Errc::malformed, config.trust_bundle->native() + ": holds no certificate");
         if (!pem) return fail(pem.error().while_doing("trust_bundle_cert"));
         trusted = std::move(*pem);
     }
@@ -96,7 +97,8 @@ Result<Foundation> lay_foundation(const Options& options, Platform platform, Con
 class Daemon {
 public:
     Daemon(Platform platform, Foundation foundation, std::unique_ptr<iothub::RegistryClient> registry)
-        : platform_(platform), base_(std::move(foundation)),
+        : platform_(platform),
+          base_(std::move(foundation)),
           identities_(platform, *base_.database, base_.keys, std::move(registry)),
           workload_(*base_.engine, identities_, base_.keys, base_.ca,
                     {base_.config.hub_host, base_.config.device_id, base_.trusted}),
@@ -174,8 +176,10 @@ Task<> Daemon::renew_ca() {
             continue;
         }
         const auto renewed = base_.ca.renew();
-        if (renewed) log::info("the Edge CA was renewed; it is good until {}", format_rfc3339(base_.ca.expires(), 0));
-        else log::error("the Edge CA can't be renewed: {}", renewed.error().text);
+        if (renewed)
+            log::info("the Edge CA was renewed; it is good until {}", format_rfc3339(base_.ca.expires(), 0));
+        else
+            log::error("the Edge CA can't be renewed: {}", renewed.error().text);
         if (!renewed) co_await platform_.clock.sleep(longest_look);
     }
 }
@@ -235,8 +239,10 @@ Task<int> run_daemon(Options options, Platform platform, Event& stop) {
     Daemon daemon(platform, std::move(*foundation), std::move(*registry));
     const auto started = co_await daemon.start();
     int status = EXIT_FAILURE;
-    if (started) status = co_await daemon.run(stop);
-    else log::fatal("the daemon can't start: {}", started.error().text);
+    if (started)
+        status = co_await daemon.run(stop);
+    else
+        log::fatal("the daemon can't start: {}", started.error().text);
     co_await daemon.close(options.stop_modules_on_exit && status != exit_reprovision);
     co_return status;
 }

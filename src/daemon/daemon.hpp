@@ -12,8 +12,8 @@ namespace skerry::daemon {
 
 struct Options {
     std::filesystem::path config{"/etc/aziot/config.toml"};
-    // Modules outlive the daemon, unless whoever started it wants an orderly end of everything: then the agent is stopped
-    // first, the others after it in parallel, 10 s grace each.
+    // Modules outlive the daemon, unless whoever started it wants an orderly end of everything: then the agent is
+    // stopped first, the others after it in parallel, 10 s grace each.
     bool stop_modules_on_exit{false};
     std::filesystem::path shim{"/proc/self/exe"};  // started as `<shim> module-shim`
     std::uint16_t hub_port{443};                   // of the hub's (or parent's) REST surface

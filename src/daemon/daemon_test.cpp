@@ -1,5 +1,5 @@
-// The daemon as a whole, with real processes and no hub: it knows its identities from "last time". This executable is also
-// the shim, and a program for modules that sends requests for the test (see `ask_for_the_test`).
+// The daemon as a whole, with real processes and no hub: it knows its identities from "last time". This executable is
+// also the shim, and a program for modules that sends requests for the test (see `ask_for_the_test`).
 #include "daemon/daemon.hpp"
 
 #include "base/encoding.hpp"
@@ -15,10 +15,10 @@
 
 #include <doctest/doctest.h>
 
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -62,8 +62,8 @@ std::string exchange(const std::string& socket_path, const std::string& request)
     return all;
 }
 
-// What modules of these tests run: takes requests out of the folder $1, whose first line is a socket's path, and puts the
-// answers beside them. Writes its environment down first.
+// What modules of these tests run: takes requests out of the folder $1, whose first line is a socket's path, and puts
+// the answers beside them. Writes its environment down first.
 [[noreturn]] void ask_for_the_test(const fs::path& folder) {
     std::string environment;
     for (char** entry = environ; *entry != nullptr; ++entry) environment += std::string(*entry) + '\n';
@@ -99,9 +99,10 @@ std::string member(const Answer& answer, const char* name) {
 
 std::string http(const std::string& method, const std::string& path, const boost::json::object* body) {
     const auto text = body == nullptr ? std::string() : boost::json::serialize(*body);
-    return fmt::format("{} {}{}api-version=2022-08-03 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                       "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-                       method, path, path.find('?') == path.npos ? "?" : "&", text.size(), text);
+    return fmt::format(
+        "{} {}{}api-version=2022-08-03 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+        method, path, path.find('?') == path.npos ? "?" : "&", text.size(), text);
 }
 
 Answer parse(const std::string& text) {
@@ -125,7 +126,8 @@ struct World {
 
     World() {
         fs::create_directories(home);
-        put(folder / "config.toml", fmt::format(R"(
+        put(folder / "config.toml",
+            fmt::format(R"(
 hostname = "gateway"
 [provisioning]
 source = "manual"
@@ -140,9 +142,11 @@ management_uri = "unix://{}"
 home = "{}"
 [skerry.engine]
 bundles = "{}"
-)", (folder / "m.sock").native(), home.native(), (folder / "bundles").native()));
+)",
+                        (folder / "m.sock").native(), home.native(), (folder / "bundles").native()));
         const auto database = storage::Database::open(home / "daemon.db", daemon_migrations()).value();
-        REQUIRE(database->execute("INSERT INTO facts VALUES ('device', ?1)", {std::string("127.0.0.1\nedge-1\n\ngateway")}));
+        REQUIRE(database->execute("INSERT INTO facts VALUES ('device', ?1)",
+                                  {std::string("127.0.0.1\nedge-1\n\ngateway")}));
         for (const auto* id : {"$edgeAgent", "m"})
             REQUIRE(database->execute("INSERT INTO identities VALUES (?1, '7', 'IotEdge')", {std::string(id)}));
         bundle("agent");
@@ -151,7 +155,8 @@ bundles = "{}"
         fs::create_directories(folder / "bundles" / name);
         fs::create_directories(folder / name);
         const boost::json::object config{
-            {"config", {{"Entrypoint", {fs::read_symlink("/proc/self/exe").native(), "ask", (folder / name).native()}}}}};
+            {"config",
+             {{"Entrypoint", {fs::read_symlink("/proc/self/exe").native(), "ask", (folder / name).native()}}}}};
         put(folder / "bundles" / name / "config.json", boost::json::serialize(config));
     }
     Options options(bool stop_modules = true) {
@@ -204,7 +209,8 @@ bundles = "{}"
 // A daemon in this process, until stop().
 class Running {
 public:
-    Running(World& world, Options options) : world_(world), stop_(world.loop.executor()), ended_(world.loop.executor()), scope_(world.loop.executor()) {
+    Running(World& world, Options options)
+        : world_(world), stop_(world.loop.executor()), ended_(world.loop.executor()), scope_(world.loop.executor()) {
         scope_.spawn("daemon", run(std::move(options)));
     }
     Task<int> stop() {
@@ -253,9 +259,10 @@ TEST_CASE("offline from boot: the agent starts with what is known, runs modules,
         Running daemon(world, world.options());
         co_await world.until(world.folder / "agent/environment");
         const auto environment = text_of(world.folder / "agent/environment");
-        for (const auto* line : {"EXTRA=from the configuration\n", "EdgeDeviceHostName=gateway\n", "IOTEDGE_DEVICEID=edge-1\n",
-                                 "IOTEDGE_MODULEID=$edgeAgent\n", "IOTEDGE_MODULEGENERATIONID=7\n", "Mode=iotedged\n",
-                                 "IOTEDGE_APIVERSION=2022-08-03\n", "IOTEDGE_IOTHUBHOSTNAME=127.0.0.1\n", "StorageFolder="})
+        for (const auto* line :
+             {"EXTRA=from the configuration\n", "EdgeDeviceHostName=gateway\n", "IOTEDGE_DEVICEID=edge-1\n",
+              "IOTEDGE_MODULEID=$edgeAgent\n", "IOTEDGE_MODULEGENERATIONID=7\n", "Mode=iotedged\n",
+              "IOTEDGE_APIVERSION=2022-08-03\n", "IOTEDGE_IOTHUBHOSTNAME=127.0.0.1\n", "StorageFolder="})
             CHECK_MESSAGE(environment.find(line) != std::string::npos, line);
 
         // Only the agent may make modules; the agent has a management socket of its own.
@@ -266,7 +273,8 @@ TEST_CASE("offline from boot: the agent starts with what is known, runs modules,
         for (const auto* name : {"m", "other"}) {
             const auto wanted = spec(name);
             CHECK((co_await world.as("agent", agent_management, "POST", "/modules", &wanted)).status == 201);
-            CHECK((co_await world.as("agent", agent_management, "POST", std::string("/modules/") + name + "/start")).status == 204);
+            CHECK((co_await world.as("agent", agent_management, "POST", std::string("/modules/") + name + "/start"))
+                      .status == 204);
             co_await world.until(world.folder / name / "environment");
         }
         CHECK((co_await world.as("agent", world.management(), "POST", "/modules", &m)).status == 409);
@@ -283,11 +291,14 @@ TEST_CASE("offline from boot: the agent starts with what is known, runs modules,
         const auto digest = co_await world.as("m", own, "POST", "/modules/m/genid/7/sign", &data);
         CHECK(digest.status == 200);
         auto keys = Keys::open(*world.files, world.random, world.home / "keys", std::nullopt);
-        CHECK(member(digest, "digest") == base64_encode(crypto::hmac_sha256(keys->module_key("m", "7", "primary"), "text")));
-        const boost::json::object plain{{"plaintext", base64_encode("hidden")}, {"initializationVector", base64_encode("iv")}};
+        CHECK(member(digest, "digest") ==
+              base64_encode(crypto::hmac_sha256(keys->module_key("m", "7", "primary"), "text")));
+        const boost::json::object plain{{"plaintext", base64_encode("hidden")},
+                                        {"initializationVector", base64_encode("iv")}};
         const auto sealed = co_await world.as("m", own, "POST", "/modules/m/genid/7/encrypt", &plain);
         CHECK(sealed.status == 200);
-        const boost::json::object cipher{{"ciphertext", sealed.body.at("ciphertext")}, {"initializationVector", base64_encode("iv")}};
+        const boost::json::object cipher{{"ciphertext", sealed.body.at("ciphertext")},
+                                         {"initializationVector", base64_encode("iv")}};
         const auto opened = co_await world.as("m", own, "POST", "/modules/m/genid/7/decrypt", &cipher);
         CHECK(member(opened, "plaintext") == base64_encode("hidden"));
         const boost::json::object server{{"commonName", "gateway"}, {"expiration", "2200-01-01T00:00:00Z"}};
@@ -301,7 +312,8 @@ TEST_CASE("offline from boot: the agent starts with what is known, runs modules,
 
         // Nobody else's: neither over the own socket, nor over the other's, nor as a stranger.
         CHECK((co_await world.as("m", own, "POST", "/modules/other/genid/7/sign", &data)).status == 403);
-        CHECK((co_await world.as("m", world.socket("other"), "POST", "/modules/other/genid/7/sign", &data)).status == 403);
+        CHECK((co_await world.as("m", world.socket("other"), "POST", "/modules/other/genid/7/sign", &data)).status ==
+              403);
         CHECK((co_await world.as_stranger(own, "POST", "/modules/m/genid/7/sign", &data)).status == 403);
         CHECK((co_await world.as_stranger(own, "GET", "/trust-bundle")).status == 403);
 

@@ -28,15 +28,18 @@ constexpr auto clock_tolerance = 5min;  // devices whose clock is a little behin
 
 bool is_ip_address(const std::string& name) {
     std::array<unsigned char, sizeof(in6_addr)> parsed{};
-    return ::inet_pton(AF_INET, name.c_str(), parsed.data()) == 1 || ::inet_pton(AF_INET6, name.c_str(), parsed.data()) == 1;
+    return ::inet_pton(AF_INET, name.c_str(), parsed.data()) == 1 ||
+           ::inet_pton(AF_INET6, name.c_str(), parsed.data()) == 1;
 }
 
 // A module's id as a DNS label, where it can be one.
 std::optional<std::string> dns_name_of(std::string_view module_id) {
     if (module_id.starts_with('$')) module_id.remove_prefix(1);
-    const bool usable = !module_id.empty() && module_id.size() <= 63 && std::ranges::all_of(module_id, [](unsigned char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-    });
+    const bool usable =
+        !module_id.empty() && module_id.size() <= 63 && std::ranges::all_of(module_id, [](unsigned char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                   c == '_';
+        });
     if (!usable) return std::nullopt;
     return to_lower(module_id);
 }
@@ -90,7 +93,8 @@ Result<> EdgeCa::make(std::string key_pem) {
     const auto certificate = crypto::self_signed_certificate(request, key_pem);
     if (!certificate) return std::unexpected(certificate.error());
     if (const auto saved = storage::replace_file(*files_, folder_ / "edge-ca.key.pem", key_pem); !saved) return saved;
-    if (const auto saved = storage::replace_file(*files_, folder_ / "edge-ca.pem", *certificate, 0644); !saved) return saved;
+    if (const auto saved = storage::replace_file(*files_, folder_ / "edge-ca.pem", *certificate, 0644); !saved)
+        return saved;
     certificate_pem_ = *certificate;
     key_pem_ = std::move(key_pem);
     not_before_ = request.not_before;
@@ -99,10 +103,12 @@ Result<> EdgeCa::make(std::string key_pem) {
 }
 
 Result<> EdgeCa::renew() {
-    auto key = config_.rotate_key ? crypto::generate_private_key_pem(crypto::KeyKind::p256) : Result<std::string>(key_pem_);
+    auto key =
+        config_.rotate_key ? crypto::generate_private_key_pem(crypto::KeyKind::p256) : Result<std::string>(key_pem_);
     if (!key) return std::unexpected(key.error());
     const auto former = certificate_pem_;
-    if (const auto saved = storage::replace_file(*files_, folder_ / "edge-ca.former.pem", former, 0644); !saved) return saved;
+    if (const auto saved = storage::replace_file(*files_, folder_ / "edge-ca.former.pem", former, 0644); !saved)
+        return saved;
     if (const auto made = make(std::move(*key)); !made) return made;
     former_pem_ = former;
     return {};

@@ -33,17 +33,17 @@ HttpResponse refuse(unsigned status, std::string_view message) { return answer(s
 HttpResponse refuse(const Error& error) {
     // No default: a new code must be decided on.
     switch (error.code) {
-    case Errc::malformed:
-    case Errc::unsupported: return refuse(400, error.text);
-    case Errc::unauthorized: return refuse(403, error.text);
-    case Errc::not_found: return refuse(404, error.text);
-    case Errc::conflict: return refuse(409, error.text);
-    case Errc::full:
-    case Errc::unreachable:
-    case Errc::timeout:
-    case Errc::closed:
-    case Errc::io:
-    case Errc::internal: break;
+        case Errc::malformed:
+        case Errc::unsupported: return refuse(400, error.text);
+        case Errc::unauthorized: return refuse(403, error.text);
+        case Errc::not_found: return refuse(404, error.text);
+        case Errc::conflict: return refuse(409, error.text);
+        case Errc::full:
+        case Errc::unreachable:
+        case Errc::timeout:
+        case Errc::closed:
+        case Errc::io:
+        case Errc::internal: break;
     }
     return refuse(500, error.text);
 }
@@ -65,8 +65,10 @@ std::optional<std::vector<std::string>> match(std::string_view pattern, const st
         const auto part = pattern.substr(0, slash);
         pattern.remove_prefix(slash == pattern.npos ? pattern.size() : slash + 1);
         if (at >= segments.size()) return std::nullopt;
-        if (part == "*" && !segments[at].empty()) arguments.push_back(segments[at]);
-        else if (part != segments[at]) return std::nullopt;
+        if (part == "*" && !segments[at].empty())
+            arguments.push_back(segments[at]);
+        else if (part != segments[at])
+            return std::nullopt;
         ++at;
     }
     if (one_segment && at + 1 == segments.size() && segments[at].empty()) ++at;

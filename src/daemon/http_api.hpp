@@ -1,4 +1,5 @@
-// What the two APIs have in common: versions, routes, JSON in and out, errors as {"message":…} (agent-and-daemon.md 5.1).
+// What the two APIs have in common: versions, routes, JSON in and out, errors as {"message":…}
+// (agent-and-daemon.md 5.1).
 #pragma once
 
 #include "base/result.hpp"
@@ -47,12 +48,13 @@ struct Route {
 // The index of the request's api-version, or the answer that refuses it.
 [[nodiscard]] std::expected<std::size_t, codec::HttpResponse> version_of(const codec::HttpRequest& request);
 
-// Whether the decoded path fits, with what stood at each "*". A trailing '/' is accepted where `pattern` has one segment.
+// Whether the decoded path fits, with what stood at each "*". A trailing '/' is accepted where `pattern` has one
+// segment.
 [[nodiscard]] std::optional<std::vector<std::string>> match(std::string_view pattern,
                                                             const std::vector<std::string>& segments);
 
-// The request's JSON object, or the answer that refuses it: 400 without a body, 415 for a PUT that is not JSON, 422 for bad
-// JSON.
+// The request's JSON object, or the answer that refuses it: 400 without a body, 415 for a PUT that is not JSON, 422 for
+// bad JSON.
 [[nodiscard]] std::expected<boost::json::object, codec::HttpResponse> body_of(const codec::HttpRequest& request);
 
 // A base64 member, decoded; Errc::malformed "invalid <name>".

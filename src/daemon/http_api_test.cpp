@@ -12,7 +12,8 @@ using namespace skerry::daemon;
 using namespace std::chrono_literals;
 
 namespace {
-codec::HttpRequest request(std::string method, std::string target, std::string body = "", std::string type = "application/json") {
+codec::HttpRequest request(std::string method, std::string target, std::string body = "",
+                           std::string type = "application/json") {
     codec::HttpRequest out;
     out.method = std::move(method);
     out.target = std::move(target);
@@ -39,7 +40,8 @@ TEST_CASE("the API version is asked for and must be known") {
     REQUIRE_FALSE(absent);
     CHECK(absent.error().status == 400);
     CHECK(absent.error().body == R"({"message":"api-version not specified"})");
-    CHECK(version_of(request("GET", "/modules?api-version=x")).error().body == R"({"message":"invalid api-version \"x\""})");
+    CHECK(version_of(request("GET", "/modules?api-version=x")).error().body ==
+          R"({"message":"invalid api-version \"x\""})");
 }
 
 TEST_CASE("bodies are refused with the status that says what is wrong") {
@@ -52,7 +54,8 @@ TEST_CASE("bodies are refused with the status that says what is wrong") {
 
 TEST_CASE("log queries are read, and a bad parameter is named") {
     const auto now = WallTime(std::chrono::seconds(1'700'000'000));
-    const auto options = parse_log_query(request("GET", "/l?follow=true&tail=5&since=1%20day&until=2023-11-14T22:13:20Z&timestamps=true"), now);
+    const auto options = parse_log_query(
+        request("GET", "/l?follow=true&tail=5&since=1%20day&until=2023-11-14T22:13:20Z&timestamps=true"), now);
     REQUIRE(options);
     CHECK(options->follow);
     CHECK(options->timestamps);

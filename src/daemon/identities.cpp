@@ -32,7 +32,10 @@ std::span<const std::string_view> daemon_migrations() {
 
 Identities::Identities(Platform platform, storage::Database& database, const Keys& keys,
                        std::unique_ptr<iothub::RegistryClient> registry)
-    : platform_(platform), database_(database), keys_(keys), registry_(std::move(registry)),
+    : platform_(platform),
+      database_(database),
+      keys_(keys),
+      registry_(std::move(registry)),
       locks_(platform.executor) {}
 
 Result<bool> Identities::open(const std::string& hub, const std::string& device, const std::string& parent,
@@ -43,7 +46,8 @@ Result<bool> Identities::open(const std::string& hub, const std::string& device,
     const bool changed = !former->empty() && former->front().text(0) != ours;
     const auto saved = database_.transaction([&]() -> Result<> {
         if (changed)
-            if (const auto emptied = database_.execute("DELETE FROM identities"); !emptied) return std::unexpected(emptied.error());
+            if (const auto emptied = database_.execute("DELETE FROM identities"); !emptied)
+                return std::unexpected(emptied.error());
         const auto set = database_.execute("INSERT OR REPLACE INTO facts VALUES ('device', ?1)", {ours});
         if (!set) return std::unexpected(set.error());
         return {};
@@ -94,9 +98,8 @@ Task<Result<KnownIdentity>> Identities::register_module(std::string module_id, s
     if (!record && record.error().code == Errc::conflict) record = co_await registry_->get_module(module_id);
     if (!record) co_return std::unexpected(record.error());
 
-    const iothub::SymmetricKeys wanted{
-        base64_encode(keys_.module_key(module_id, record->generation_id, "primary")),
-        base64_encode(keys_.module_key(module_id, record->generation_id, "secondary"))};
+    const iothub::SymmetricKeys wanted{base64_encode(keys_.module_key(module_id, record->generation_id, "primary")),
+                                       base64_encode(keys_.module_key(module_id, record->generation_id, "secondary"))};
     const bool same_keys = record->authentication_type == "sas" && record->keys.primary == wanted.primary &&
                            record->keys.secondary == wanted.secondary;
     if (!same_keys || (!managed_by.empty() && record->managed_by != managed_by)) {

@@ -34,8 +34,8 @@ public:
     Identities(Platform platform, storage::Database& database, const Keys& keys,
                std::unique_ptr<iothub::RegistryClient> registry);
 
-    // Reads the cache. True: the identities cached were another device's (or this host had another name); they are gone,
-    // and so must be everything that was made with them.
+    // Reads the cache. True: the identities cached were another device's (or this host had another name); they are
+    // gone, and so must be everything that was made with them.
     [[nodiscard]] Result<bool> open(const std::string& hub, const std::string& device, const std::string& parent,
                                     const std::string& hostname);
 

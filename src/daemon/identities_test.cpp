@@ -36,7 +36,8 @@ struct FakeHub {
             co_return response;
         }
         const auto& id = segments.at(3);
-        if (request.method == "GET") co_return modules.contains(id) ? answer(200, modules[id]) : refuse(404, "no module");
+        if (request.method == "GET")
+            co_return modules.contains(id) ? answer(200, modules[id]) : refuse(404, "no module");
         if (request.method == "DELETE") {
             modules.erase(id);
             co_return no_content();
@@ -47,7 +48,8 @@ struct FakeHub {
             body["generationId"] = modules[id]["generationId"];
         } else {
             body["generationId"] = std::to_string(next_generation++);
-            body["authentication"] = {{"type", "sas"}, {"symmetricKey", {{"primaryKey", "aHVi"}, {"secondaryKey", "aHVi"}}}};
+            body["authentication"] = {{"type", "sas"},
+                                      {"symmetricKey", {{"primaryKey", "aHVi"}, {"secondaryKey", "aHVi"}}}};
         }
         modules[id] = body;
         co_return answer(200, body);

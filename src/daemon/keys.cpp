@@ -36,8 +36,8 @@ Result<Keys> Keys::open(storage::Files& files, Random& random, const std::filesy
     if (const auto made = files.make_folders(folder, 0700); !made) return std::unexpected(made.error());
     auto identity = load_or_make(files, random, folder / "identity.key");
     if (!identity) return fail(identity.error().while_doing("the identity key"));
-    auto encryption = imported ? storage::read_file(files, *imported, 4096)
-                               : load_or_make(files, random, folder / "encryption.key");
+    auto encryption =
+        imported ? storage::read_file(files, *imported, 4096) : load_or_make(files, random, folder / "encryption.key");
     if (!encryption) return fail(encryption.error().while_doing("the master encryption key"));
     if (encryption->size() != key_bytes)
         return fail(Errc::malformed, "imported_master_encryption_key: " + imported->native() + " must hold 32 bytes");
@@ -63,8 +63,10 @@ Result<std::string> Keys::decrypt(std::string_view module_id, std::string_view g
     const char format = ciphertext.front();
     ciphertext.remove_prefix(1);
     std::string sealed(ciphertext);
-    if (format == former_format) sealed = std::string(ciphertext.substr(tag_bytes)) + std::string(ciphertext.substr(0, tag_bytes));
-    else if (format != current_format) return fail(Errc::malformed, "the ciphertext has an unknown format");
+    if (format == former_format)
+        sealed = std::string(ciphertext.substr(tag_bytes)) + std::string(ciphertext.substr(0, tag_bytes));
+    else if (format != current_format)
+        return fail(Errc::malformed, "the ciphertext has an unknown format");
     return crypto::aes_gcm_decrypt(encryption_, iv, authenticated(module_id, generation), sealed);
 }
 

@@ -1,7 +1,7 @@
 #include "daemon/keys.hpp"
 
-#include "daemon/edge_ca.hpp"
 #include "crypto/crypto.hpp"
+#include "daemon/edge_ca.hpp"
 #include "sim/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
@@ -29,7 +29,9 @@ struct Fixture {
     std::unique_ptr<storage::Files> files{storage::make_system_files()};
 
     Keys keys() { return Keys::open(*files, random, folder / "keys", std::nullopt).value(); }
-    EdgeCa ca(EdgeCaConfig config = {}) { return EdgeCa::open(*files, clock, folder / "keys", std::move(config), "edge-1").value(); }
+    EdgeCa ca(EdgeCaConfig config = {}) {
+        return EdgeCa::open(*files, clock, folder / "keys", std::move(config), "edge-1").value();
+    }
 };
 }  // namespace
 
@@ -129,8 +131,9 @@ TEST_CASE("a rotated key gives a new authority beside the former; an expired or 
     const auto first = ca.bundle();
     REQUIRE(ca.renew());
     CHECK(crypto::split_certificates(ca.bundle())->size() == 2);
-    CHECK_FALSE(crypto::verify_chain({crypto::split_certificates(ca.issue_server("h", "m", std::nullopt)->chain_pem)->front()},
-                                     first, fixture.clock.now));
+    CHECK_FALSE(
+        crypto::verify_chain({crypto::split_certificates(ca.issue_server("h", "m", std::nullopt)->chain_pem)->front()},
+                             first, fixture.clock.now));
     fixture.clock.now += 200 * 24h;
     CHECK(fixture.ca().expires() > fixture.clock.now);
     std::ofstream(fixture.folder / "keys/edge-ca.pem") << "garbage";

@@ -6,8 +6,8 @@
 
 namespace skerry::daemon {
 
-// follow and timestamps: true or false; tail: a number or "all"; since and until: seconds since 1970, RFC 3339, or how long
-// ago ("1 day", "90m"). Errc::malformed "invalid parameter: <name>".
+// follow and timestamps: true or false; tail: a number or "all"; since and until: seconds since 1970, RFC 3339, or how
+// long ago ("1 day", "90m"). Errc::malformed "invalid parameter: <name>".
 [[nodiscard]] Result<engine::LogOptions> parse_log_query(const codec::HttpRequest& request, WallTime now);
 
 [[nodiscard]] std::optional<WallTime> parse_log_time(std::string_view text, WallTime now);

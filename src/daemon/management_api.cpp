@@ -44,7 +44,8 @@ constexpr std::array<Route<Api>, 17> routes{{
 HttpResponse answer(const Result<>& done) { return done ? no_content() : refuse(done.error()); }
 
 json::object to_json(const KnownIdentity& identity) {
-    return daemonapi::to_json(daemonapi::IdentityEntry{identity.module_id, identity.managed_by, identity.generation, "sas"});
+    return daemonapi::to_json(
+        daemonapi::IdentityEntry{identity.module_id, identity.managed_by, identity.generation, "sas"});
 }
 
 HttpResponse answer(const Result<KnownIdentity>& identity) {
@@ -70,8 +71,13 @@ std::string text_member(const json::object& body, std::string_view name) {
 
 ManagementApi::ManagementApi(Platform platform, const Config& config, Modules& modules, Identities& identities,
                              Event& reprovision)
-    : platform_(platform), config_(config), modules_(modules), identities_(identities), reprovision_(reprovision),
-      started_(platform.clock.steady()), scope_(platform.executor) {}
+    : platform_(platform),
+      config_(config),
+      modules_(modules),
+      identities_(identities),
+      reprovision_(reprovision),
+      started_(platform.clock.steady()),
+      scope_(platform.executor) {}
 
 Task<HttpResponse> ManagementApi::handle(HttpRequest request, std::optional<pid_t> caller) {
     return dispatch(*this, routes, std::move(request), caller);
@@ -131,7 +137,9 @@ Task<HttpResponse> ManagementApi::delete_module(Call call) {
 Task<HttpResponse> ManagementApi::start_module(Call call) {
     co_return answer(co_await modules_.start(call.arguments[0]));
 }
-Task<HttpResponse> ManagementApi::stop_module(Call call) { co_return answer(co_await modules_.stop(call.arguments[0])); }
+Task<HttpResponse> ManagementApi::stop_module(Call call) {
+    co_return answer(co_await modules_.stop(call.arguments[0]));
+}
 Task<HttpResponse> ManagementApi::restart_module(Call call) {
     co_return answer(co_await modules_.restart(call.arguments[0]));
 }
@@ -186,7 +194,8 @@ Task<HttpResponse> ManagementApi::system_info(Call) {
 }
 
 Task<HttpResponse> ManagementApi::system_resources(Call) {
-    co_return daemon::answer(200, describe_resources(platform_.files, config_.home, platform_.clock.steady() - started_));
+    co_return daemon::answer(200,
+                             describe_resources(platform_.files, config_.home, platform_.clock.steady() - started_));
 }
 
 Task<HttpResponse> ManagementApi::reprovision(Call) {

@@ -1,6 +1,7 @@
 // The management API (agent-and-daemon.md 5.3): modules, identities, the machine.
 //
-// Promises: routes that change what runs or who exists are the agent's alone: the caller must be a process of the agent.
+// Promises: routes that change what runs or who exists are the agent's alone: the caller must be a process of the
+// agent.
 //           Start, stop, restart and everything that only reads is open to whoever may open the socket.
 #pragma once
 
@@ -16,7 +17,8 @@ namespace skerry::daemon {
 class ManagementApi {
 public:
     // `reprovision` is set when a caller asks for a new start.
-    ManagementApi(Platform platform, const Config& config, Modules& modules, Identities& identities, Event& reprovision);
+    ManagementApi(Platform platform, const Config& config, Modules& modules, Identities& identities,
+                  Event& reprovision);
 
     [[nodiscard]] Task<codec::HttpResponse> handle(codec::HttpRequest request, std::optional<pid_t> caller);
     [[nodiscard]] bool is_agent(pid_t caller) const;

@@ -34,7 +34,8 @@ fs::path storage_folder(const fs::path& home, std::string_view module) {
 }
 
 bool sets_variable(const model::ModuleSpec& spec, std::string_view name) {
-    if (std::ranges::any_of(spec.env, [&](const auto& entry) { return equals_ignoring_case(entry.first, name); })) return true;
+    if (std::ranges::any_of(spec.env, [&](const auto& entry) { return equals_ignoring_case(entry.first, name); }))
+        return true;
     const auto* const list = spec.create_options.if_contains("Env");
     if (list == nullptr || !list->is_array()) return false;
     return std::ranges::any_of(list->get_array(), [&](const boost::json::value& entry) {
@@ -54,16 +55,22 @@ Result<> check_home(const fs::path& home) {
     const auto longest = (socket_folder(home, agent_name) / workload_file).native().size();
     constexpr auto limit = sizeof(sockaddr_un::sun_path) - 1;
     if (longest <= limit) return {};
-    return fail(Errc::malformed, "skerry.home: " + home.native() + " is too deep: the paths of its sockets would have " +
-                                     std::to_string(longest) + " bytes, and the system's limit is " + std::to_string(limit) +
-                                     "; use a folder whose path has " + std::to_string(limit - (longest - home.native().size())) +
-                                     " bytes at most");
+    return fail(Errc::malformed, "skerry.home: " + home.native() +
+                                     " is too deep: the paths of its sockets would have " + std::to_string(longest) +
+                                     " bytes, and the system's limit is " + std::to_string(limit) +
+                                     "; use a folder whose path has " +
+                                     std::to_string(limit - (longest - home.native().size())) + " bytes at most");
 }
 
 Modules::Modules(Platform platform, const Config& config, engine::ProcessEngine& engine, Identities& identities,
                  WorkloadApi& workload, net::HttpHandler management)
-    : platform_(platform), config_(config), engine_(engine), identities_(identities), workload_(workload),
-      management_(std::move(management)), locks_(platform.executor),
+    : platform_(platform),
+      config_(config),
+      engine_(engine),
+      identities_(identities),
+      workload_(workload),
+      management_(std::move(management)),
+      locks_(platform.executor),
       scope_(platform.executor) {}
 
 Task<> Modules::open_sockets() {
@@ -85,11 +92,12 @@ Result<std::unique_ptr<UnixServer>> Modules::server(const std::string& module, c
 Result<> Modules::serve(const std::string& name) {
     auto& sockets = sockets_[name];
     if (!sockets.workload) {
-        auto made = server(name, std::string(workload_file),
-                           [this, name](codec::HttpRequest request, const net::Peer& peer) {
-                               return workload_.handle(std::move(request), peer.process, name);
-                           },
-                           config_.workload_connections);
+        auto made = server(
+            name, std::string(workload_file),
+            [this, name](codec::HttpRequest request, const net::Peer& peer) {
+                return workload_.handle(std::move(request), peer.process, name);
+            },
+            config_.workload_connections);
         if (!made) return std::unexpected(made.error());
         sockets.workload = std::move(*made);
     }
@@ -113,7 +121,8 @@ void Modules::close_sockets(const std::string& name) {
     sockets_.erase(found);
 }
 
-// The environment that only the daemon knows. The engine rewrites the addresses where a module can't have /var/run/iotedge.
+// The environment that only the daemon knows. The engine rewrites the addresses where a module can't have
+// /var/run/iotedge.
 Result<model::ModuleSpec> Modules::completed(model::ModuleSpec spec) const {
     spec.env["IOTEDGE_WORKLOADURI"] = "unix:///var/run/iotedge/workload.sock";
     if (spec.name == agent_name) spec.env["IOTEDGE_MANAGEMENTURI"] = "unix:///var/run/iotedge/mgmt.sock";
@@ -216,8 +225,8 @@ Task<Result<bool>> Modules::ensure_agent(bool anew) {
     const auto status = co_await engine_.inspect(name);
     if (!status && status.error().code != Errc::not_found) co_return std::unexpected(status.error());
     if (status && !anew && status->state == model::RuntimeState::running) co_return true;
-    const bool unusable = status && (anew || status->state == model::RuntimeState::dead ||
-                                     status->state == model::RuntimeState::unknown);
+    const bool unusable =
+        status && (anew || status->state == model::RuntimeState::dead || status->state == model::RuntimeState::unknown);
     if (!status || unusable) {
         const auto identity = co_await identities_.ensure("$edgeAgent");
         if (!identity) co_return std::unexpected(identity.error());

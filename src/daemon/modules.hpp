@@ -1,4 +1,5 @@
-// What is done to modules: the engine's operations with everything around them: environment, sockets, storage, identities.
+// What is done to modules: the engine's operations with everything around them: environment, sockets, storage,
+// identities.
 //
 // Promises: operations on one module exclude each other, those on others never wait. An update is checked and its image
 //           made ready before the old module is touched. Starting a module that runs touches nothing, its socket least.

@@ -71,8 +71,10 @@ void find_unknown(const json::object& object, const std::string& path, const Rea
                   std::vector<std::string>& out) {
     for (const auto& [key, value] : object) {
         const auto full = path.empty() ? std::string(key) : path + '.' + std::string(key);
-        if (!reading.known.contains(full)) out.push_back(full);
-        else if (value.is_object()) find_unknown(value.get_object(), full, reading, out);
+        if (!reading.known.contains(full))
+            out.push_back(full);
+        else if (value.is_object())
+            find_unknown(value.get_object(), full, reading, out);
     }
 }
 }  // namespace

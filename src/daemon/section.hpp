@@ -1,5 +1,5 @@
-// Reading a configuration by key path: every problem is found in one pass and names its path; keys that nobody asked for
-// are known at the end.
+// Reading a configuration by key path: every problem is found in one pass and names its path; keys that nobody asked
+// for are known at the end.
 #pragma once
 
 #include "base/result.hpp"
@@ -28,7 +28,8 @@ public:
 
     // Absent keys give nullopt; keys of the wrong type give an error and nullopt.
     [[nodiscard]] std::optional<std::string> text(std::string_view key) const;
-    [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key, std::int64_t least, std::int64_t most) const;
+    [[nodiscard]] std::optional<std::int64_t> integer(std::string_view key, std::int64_t least,
+                                                      std::int64_t most) const;
     [[nodiscard]] std::optional<bool> flag(std::string_view key) const;
     // All members must be strings.
     [[nodiscard]] std::map<std::string, std::string> texts() const;

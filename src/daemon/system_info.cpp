@@ -81,8 +81,7 @@ boost::json::object describe_system(storage::Files& files, const boost::json::ob
         {"product_name", text_of(files, "/sys/class/dmi/id/product_name")},
         {"system_vendor", text_of(files, "/sys/class/dmi/id/sys_vendor")},
         {"version", "1.5.0"},
-        {"provisioning",
-         {{"type", "manual"}, {"dynamicReprovisioning", false}, {"alwaysReprovisionOnStartup", false}}},
+        {"provisioning", {{"type", "manual"}, {"dynamicReprovisioning", false}, {"alwaysReprovisionOnStartup", false}}},
     };
     for (const auto& [name, value] : engine) out[name] = value;
     return out;

@@ -1,4 +1,5 @@
-// What the machine is and how busy it is, for GET /systeminfo and /systeminfo/resources (agent-and-daemon.md 5.3.2, 5.3.3).
+// What the machine is and how busy it is, for GET /systeminfo and /systeminfo/resources
+// (agent-and-daemon.md 5.3.2, 5.3.3).
 #pragma once
 
 #include "base/clock.hpp"

@@ -8,8 +8,12 @@ namespace skerry::daemon {
 
 UnixServer::UnixServer(Platform platform, std::string name, std::unique_ptr<net::Listener> listener,
                        net::HttpHandler handler, std::size_t most)
-    : platform_(platform), name_(std::move(name)), listener_(std::move(listener)), handler_(std::move(handler)),
-      most_(most), scope_(platform.executor) {
+    : platform_(platform),
+      name_(std::move(name)),
+      listener_(std::move(listener)),
+      handler_(std::move(handler)),
+      most_(most),
+      scope_(platform.executor) {
     scope_.spawn("accept " + name_, accept_all());
 }
 

@@ -41,8 +41,10 @@ Task<> Watchdog::run() {
         log::info("{}", *ran_already ? "the agent runs already" : "the agent was started");
         const auto since = platform_.clock.steady();
         co_await until_agent_ends();
-        if (platform_.clock.steady() - since >= healthy) backoff.reset();
-        else co_await platform_.clock.sleep(backoff.next());
+        if (platform_.clock.steady() - since >= healthy)
+            backoff.reset();
+        else
+            co_await platform_.clock.sleep(backoff.next());
     }
 }
 

@@ -41,8 +41,8 @@ Result<ImageName> parse_image_name(std::string_view image) {
     constexpr std::size_t longest = 255;
     if (name.repository.size() > longest || name.tag.size() > 128 || !is_safe_path(name.repository) ||
         !is_safe_part(name.tag) || name.tag.find(':') != name.tag.npos)
-        return fail(Errc::malformed, "image '" + std::string(image.substr(0, longest)) +
-                                         "': not an image name (registry/path:tag)");
+        return fail(Errc::malformed,
+                    "image '" + std::string(image.substr(0, longest)) + "': not an image name (registry/path:tag)");
     return name;
 }
 
@@ -87,8 +87,8 @@ Result<Bundle> find_bundle(storage::Files& files, const std::filesystem::path& b
         return bundle;
     }
     return fail(Errc::not_found, "no bundle for image '" + std::string(image) + "': neither " +
-                                     (tagged / "config.json").native() + " nor " +
-                                     (untagged / "config.json").native() + " exists");
+                                     (tagged / "config.json").native() + " nor " + (untagged / "config.json").native() +
+                                     " exists");
 }
 
 }  // namespace skerry::engine

@@ -27,9 +27,10 @@ TEST_CASE("image names are split into repository and tag") {
         const char* repository;
         const char* tag;
     };
-    for (const auto& row : {Row{"filter", "filter", "latest"}, Row{"filter:2", "filter", "2"},
-                            Row{"host:5000/a/b", "host:5000/a/b", "latest"}, Row{"host:5000/a/b:1.5", "host:5000/a/b", "1.5"},
-                            Row{"mcr.microsoft.com/hub:1.5@sha256:00ff", "mcr.microsoft.com/hub", "1.5"}}) {
+    for (const auto& row :
+         {Row{"filter", "filter", "latest"}, Row{"filter:2", "filter", "2"},
+          Row{"host:5000/a/b", "host:5000/a/b", "latest"}, Row{"host:5000/a/b:1.5", "host:5000/a/b", "1.5"},
+          Row{"mcr.microsoft.com/hub:1.5@sha256:00ff", "mcr.microsoft.com/hub", "1.5"}}) {
         const auto name = parse_image_name(row.image);
         REQUIRE_MESSAGE(name, row.image);
         CHECK(name->repository == row.repository);
@@ -46,7 +47,8 @@ TEST_CASE("a bundle is found by its tag first, then without, and a missing one n
     const Folder folder;
     const auto files = storage::make_system_files();
     folder.write("r/filter/config.json", R"({"config":{"Entrypoint":["./any"]}})");
-    folder.write("r/filter/2/config.json", R"({"config":{"Entrypoint":["./two"],"Cmd":["-v"],"Env":["A=1=2","B="],"WorkingDir":"w"}})");
+    folder.write("r/filter/2/config.json",
+                 R"({"config":{"Entrypoint":["./two"],"Cmd":["-v"],"Env":["A=1=2","B="],"WorkingDir":"w"}})");
 
     const auto two = find_bundle(*files, folder.path, "r/filter:2");
     REQUIRE(two);
@@ -65,8 +67,8 @@ TEST_CASE("a bundle is found by its tag first, then without, and a missing one n
 }
 
 TEST_CASE("a bundle's broken configuration is refused with the place") {
-    for (const auto* bad : {"", "[]", "{}", R"({"config":[]})", R"({"config":{"Entrypoint":[1]}})", R"({"config":{"Env":["=x"]}})",
-                            R"({"config":{"WorkingDir":1}})"}) {
+    for (const auto* bad : {"", "[]", "{}", R"({"config":[]})", R"({"config":{"Entrypoint":[1]}})",
+                            R"({"config":{"Env":["=x"]}})", R"({"config":{"WorkingDir":1}})"}) {
         const auto bundle = parse_bundle(bad, "/b");
         REQUIRE_FALSE(bundle);
         CHECK(bundle.error().code == Errc::malformed);

@@ -52,8 +52,10 @@ std::optional<Hierarchy> hierarchy_of(std::string_view mountinfo, std::string_vi
         const auto back = split(line.substr(dash + 3), ' ');
         if (front.size() < 5 || back.size() < 3) continue;
         Hierarchy found{back[0] == "cgroup2", fs::path(front[4]), std::string(front[3])};
-        if (found.unified) unified = std::move(found);
-        else if (back[0] == "cgroup" && has_word(back[2], ',', controller)) return found;
+        if (found.unified)
+            unified = std::move(found);
+        else if (back[0] == "cgroup" && has_word(back[2], ',', controller))
+            return found;
     }
     return unified;
 }

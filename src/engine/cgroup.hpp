@@ -34,8 +34,8 @@ struct CgroupPlan {
     std::vector<std::string> problems;  // "HostConfig.NanoCpus could not be applied: …"
 };
 
-// `mountinfo` and `own_groups` are /proc/self/mountinfo and /proc/self/cgroup; `read` reads a small file ("" when it can't).
-// Pure but for `read`.
+// `mountinfo` and `own_groups` are /proc/self/mountinfo and /proc/self/cgroup; `read` reads a small file ("" when it
+// can't). Pure but for `read`.
 [[nodiscard]] CgroupPlan plan_cgroups(std::string_view mountinfo, std::string_view own_groups, const Limits& limits,
                                       std::string_view group_name,
                                       const std::function<std::string(const std::filesystem::path&)>& read);

@@ -45,8 +45,9 @@ TEST_CASE("version 1: each limit goes to its own hierarchy, below our own group"
 }
 
 TEST_CASE("version 2: one group has both limits, and the controllers are handed down") {
-    const auto found = plan(version_2_mounts, "0::/system.slice/skerry.service/skerry-daemon\n", both,
-                            {{"/sys/fs/cgroup/system.slice/skerry.service/cgroup.controllers", "cpu io memory pids\n"}});
+    const auto found =
+        plan(version_2_mounts, "0::/system.slice/skerry.service/skerry-daemon\n", both,
+             {{"/sys/fs/cgroup/system.slice/skerry.service/cgroup.controllers", "cpu io memory pids\n"}});
     CHECK(found.problems.empty());
     REQUIRE(found.steps.size() == 2);
     for (const auto& step : found.steps) CHECK(step.folder == "/sys/fs/cgroup/system.slice/skerry.service/skerry-1");
@@ -76,7 +77,8 @@ TEST_CASE("applying a plan makes the group and fills it; a tree that is not writ
     fs::create_directories(root / "skerry-1");
     std::ofstream(root / "skerry-1/memory.max") << "max";
     CgroupPlan good;
-    good.steps.push_back({"HostConfig.Memory", root, "", root / "skerry-1", {{root / "skerry-1/memory.max", "1048576"}}});
+    good.steps.push_back(
+        {"HostConfig.Memory", root, "", root / "skerry-1", {{root / "skerry-1/memory.max", "1048576"}}});
     const auto applied = apply_cgroups(good);
     CHECK(applied.problems.empty());
     CHECK(applied.procs == std::vector<std::string>{(root / "skerry-1/cgroup.procs").native()});

@@ -26,7 +26,8 @@ Result<BindMount> parse_bind(const std::string& text) {
     const auto first = text.find(':');
     if (first == text.npos) return malformed();
     const auto second = text.find(':', first + 1);
-    BindMount bind{text.substr(0, first), text.substr(first + 1, second == text.npos ? second : second - first - 1), false};
+    BindMount bind{text.substr(0, first), text.substr(first + 1, second == text.npos ? second : second - first - 1),
+                   false};
     if (!bind.source.starts_with('/') || !bind.target.starts_with('/')) return malformed();
     if (second != text.npos) {
         const auto modes = ',' + text.substr(second + 1) + ',';

@@ -8,7 +8,9 @@ using namespace skerry;
 using namespace skerry::engine;
 
 namespace {
-Result<CreateOptions> options_of(std::string_view json) { return parse_create_options(model::parse_object(json).value()); }
+Result<CreateOptions> options_of(std::string_view json) {
+    return parse_create_options(model::parse_object(json).value());
+}
 
 Bundle bundle() {
     Bundle out;
@@ -27,8 +29,8 @@ TEST_CASE("what plain processes can't honour is named, and what says nothing is 
                       "Binds":["/var/lib/x.sock:/var/run/iotedge/workload.sock"]},
         "NetworkingConfig":{"EndpointsConfig":{"azure-iot-edge":{}}}})");
     REQUIRE(options);
-    CHECK(options->ignored == std::vector<std::string>{"ExposedPorts", "HostConfig.PortBindings", "HostConfig.Privileged",
-                                                       "NetworkingConfig"});
+    CHECK(options->ignored == std::vector<std::string>{"ExposedPorts", "HostConfig.PortBindings",
+                                                       "HostConfig.Privileged", "NetworkingConfig"});
     CHECK(options->binds.empty());
     CHECK(options->limits == Limits{});
 }
@@ -49,10 +51,11 @@ TEST_CASE("an option of the wrong shape is refused by name") {
         const char* json;
         const char* name;
     };
-    for (const auto& row : {Row{R"({"Env":{}})", "Env"}, Row{R"({"Cmd":[1]})", "Cmd"}, Row{R"({"HostConfig":[]})", "HostConfig"},
-                            Row{R"({"HostConfig":{"Memory":"1g"}})", "HostConfig.Memory"},
-                            Row{R"({"HostConfig":{"NanoCpus":-1}})", "HostConfig.NanoCpus"},
-                            Row{R"({"HostConfig":{"Binds":["volume:/x"]}})", "HostConfig.Binds"}}) {
+    for (const auto& row :
+         {Row{R"({"Env":{}})", "Env"}, Row{R"({"Cmd":[1]})", "Cmd"}, Row{R"({"HostConfig":[]})", "HostConfig"},
+          Row{R"({"HostConfig":{"Memory":"1g"}})", "HostConfig.Memory"},
+          Row{R"({"HostConfig":{"NanoCpus":-1}})", "HostConfig.NanoCpus"},
+          Row{R"({"HostConfig":{"Binds":["volume:/x"]}})", "HostConfig.Binds"}}) {
         const auto options = options_of(row.json);
         REQUIRE_FALSE(options);
         CHECK(options.error().code == Errc::malformed);
@@ -74,7 +77,9 @@ TEST_CASE("environment layers: bundle, deployment, createOptions, each over the 
 
 TEST_CASE("another entrypoint drops the bundle's command, another command keeps its entrypoint") {
     const auto files = storage::make_system_files();
-    const auto arguments = [&](const char* json) { return make_launch(bundle(), {}, *options_of(json), *files)->arguments; };
+    const auto arguments = [&](const char* json) {
+        return make_launch(bundle(), {}, *options_of(json), *files)->arguments;
+    };
     CHECK(arguments(R"({"Entrypoint":["sh"]})") == std::vector<std::string>{"sh"});
     CHECK(arguments(R"({"Entrypoint":"/bin/sh","Cmd":["-c","x"]})") == std::vector<std::string>{"/bin/sh", "-c", "x"});
     CHECK(arguments(R"({"Cmd":["-c"]})") == std::vector<std::string>{"/bundles/m/run", "-a", "-c"});

@@ -35,25 +35,25 @@ std::optional<Field> take(std::string_view& bytes) {
 
 bool apply(Launch& launch, Field field) {
     switch (field.tag) {
-    case 'f': launch.folder = std::move(field.value); return true;
-    case 'w': launch.working_folder = std::move(field.value); return true;
-    case 'a': launch.arguments.push_back(std::move(field.value)); return true;
-    case 'e': launch.environment.push_back(std::move(field.value)); return true;
-    case 'v': launch.socket_folder = std::move(field.value); return true;
-    case 'B': launch.binds.push_back({std::move(field.value), {}, false}); return true;
-    case 'R': launch.binds.push_back({std::move(field.value), {}, true}); return true;
-    case 't':
-        if (launch.binds.empty()) return false;
-        launch.binds.back().target = std::move(field.value);
-        return true;
-    case 'c': launch.cgroup_procs.push_back(std::move(field.value)); return true;
-    case 's': launch.sockets.push_back(std::move(field.value)); return true;
-    case 'n': launch.notes.push_back(std::move(field.value)); return true;
-    case 'l':
-        if (field.value.size() != sizeof launch.log_bytes) return false;
-        launch.log_bytes = get_le<std::uint64_t>(field.value, 0);
-        return true;
-    default: return false;
+        case 'f': launch.folder = std::move(field.value); return true;
+        case 'w': launch.working_folder = std::move(field.value); return true;
+        case 'a': launch.arguments.push_back(std::move(field.value)); return true;
+        case 'e': launch.environment.push_back(std::move(field.value)); return true;
+        case 'v': launch.socket_folder = std::move(field.value); return true;
+        case 'B': launch.binds.push_back({std::move(field.value), {}, false}); return true;
+        case 'R': launch.binds.push_back({std::move(field.value), {}, true}); return true;
+        case 't':
+            if (launch.binds.empty()) return false;
+            launch.binds.back().target = std::move(field.value);
+            return true;
+        case 'c': launch.cgroup_procs.push_back(std::move(field.value)); return true;
+        case 's': launch.sockets.push_back(std::move(field.value)); return true;
+        case 'n': launch.notes.push_back(std::move(field.value)); return true;
+        case 'l':
+            if (field.value.size() != sizeof launch.log_bytes) return false;
+            launch.log_bytes = get_le<std::uint64_t>(field.value, 0);
+            return true;
+        default: return false;
     }
 }
 }  // namespace

@@ -19,11 +19,11 @@ struct BindMount {
 };
 
 struct Launch {
-    std::string folder;                 // the module's: run, lock, log.0, log.1
-    std::string working_folder;         // absolute
-    std::vector<std::string> arguments;  // the first is an absolute path, or a name to look up in the module's PATH
+    std::string folder;                    // the module's: run, lock, log.0, log.1
+    std::string working_folder;            // absolute
+    std::vector<std::string> arguments;    // the first is an absolute path, or a name to look up in the module's PATH
     std::vector<std::string> environment;  // "K=V"
-    std::string socket_folder;          // to be seen as /var/run/iotedge; empty: none
+    std::string socket_folder;             // to be seen as /var/run/iotedge; empty: none
     std::vector<BindMount> binds;
     std::vector<std::string> cgroup_procs;  // files that the module's first process writes itself into
     std::vector<std::string> sockets;       // paths of the listening sockets that the shim holds, in descriptor order

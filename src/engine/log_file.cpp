@@ -22,8 +22,7 @@ void append_record(std::string& out, OutputStream stream, std::int64_t time_ns, 
     out += text;
 }
 
-LogReader::LogReader(storage::Files& files, std::filesystem::path folder)
-    : files_(files), folder_(std::move(folder)) {}
+LogReader::LogReader(storage::Files& files, std::filesystem::path folder) : files_(files), folder_(std::move(folder)) {}
 
 namespace {
 struct Candidate {

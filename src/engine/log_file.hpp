@@ -18,8 +18,8 @@
 namespace skerry::engine {
 
 inline constexpr std::string_view log_magic = "SKRYLOG1";
-inline constexpr std::size_t log_head_bytes = 16;    // magic, sequence
-inline constexpr std::size_t record_head_bytes = 13;  // stream, time, length
+inline constexpr std::size_t log_head_bytes = 16;       // magic, sequence
+inline constexpr std::size_t record_head_bytes = 13;    // stream, time, length
 inline constexpr std::size_t longest_line = 16 * 1024;  // longer ones become several records
 
 enum class OutputStream : std::uint8_t { out = 1, err = 2 };

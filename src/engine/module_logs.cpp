@@ -114,8 +114,10 @@ private:
 void append_frame(std::string& out, const LogRecord& record, bool timestamp) {
     std::string text;
     if (timestamp)
-        text = format_rfc3339(WallTime(std::chrono::duration_cast<WallTime::duration>(
-                                  std::chrono::nanoseconds(record.time_ns))), 9) + ' ';
+        text =
+            format_rfc3339(
+                WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::nanoseconds(record.time_ns))), 9) +
+            ' ';
     text += record.text;
     out.push_back(static_cast<char>(record.stream));
     out.append(3, '\0');

@@ -45,13 +45,15 @@ void uncover(int covered, const std::string& folder, const char* name) {
     }
     const bool made = S_ISDIR(about.st_mode) ? ::mkdir(target.c_str(), 0755) == 0 : make_file(target);
     if (made && !bind(source, target)) {
-        if (S_ISDIR(about.st_mode)) ::rmdir(target.c_str());
-        else ::unlink(target.c_str());
+        if (S_ISDIR(about.st_mode))
+            ::rmdir(target.c_str());
+        else
+            ::unlink(target.c_str());
     }
 }
 
-// `folder` exists and can't be written: covers it with a memory file system that shows the same entries and has room for
-// ours. Seen by this module only.
+// `folder` exists and can't be written: covers it with a memory file system that shows the same entries and has room
+// for ours. Seen by this module only.
 bool cover_with_writable(const std::string& folder) {
     constexpr int most_entries = 1024;
     const int covered = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -120,8 +122,8 @@ std::vector<std::string> prepare_mounts(const Launch& launch, bool& sockets_plac
     std::vector<std::string> notes;
     sockets_placed = false;
     if (launch.socket_folder.empty() && launch.binds.empty()) return notes;
-    const bool own_namespace = ::unshare(CLONE_NEWNS) == 0 &&
-                               ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0;
+    const bool own_namespace =
+        ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0;
     if (!own_namespace) {
         const std::string why = std::strerror(errno);
         for (const auto& wanted : launch.binds)

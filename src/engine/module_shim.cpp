@@ -104,7 +104,7 @@ private:
     Launch launch_;
     LogWriter log_;
     RunRecord record_;
-    ModulePipes pipes_;      // the module's ends, until it is started
+    ModulePipes pipes_;  // the module's ends, until it is started
     std::array<int, 2> output_{-1, -1};
     int gate_{-1};
     int report_{-1};
@@ -150,8 +150,10 @@ bool Shim::start_module() {
     }
     launch_ = {};  // the module has its copy: no secret stays in this process longer than needed
     const int failed = save(record_);
-    if (failed == 0) write_all(gate_, "!");
-    else end_start(std::string("error writing the run record: ") + std::strerror(failed));
+    if (failed == 0)
+        write_all(gate_, "!");
+    else
+        end_start(std::string("error writing the run record: ") + std::strerror(failed));
     ::close(gate_);
     return failed == 0;
 }
@@ -231,10 +233,10 @@ void Shim::take_signals() {
     signalfd_siginfo info{};
     while (::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
         switch (info.ssi_signo) {
-        case SIGTERM: ::kill(-record_.main.pid, SIGTERM); break;
-        case SIGUSR1: kill_all(); break;
-        case SIGCHLD: reap(); break;
-        default: break;  // of a terminal: none of ours
+            case SIGTERM: ::kill(-record_.main.pid, SIGTERM); break;
+            case SIGUSR1: kill_all(); break;
+            case SIGCHLD: reap(); break;
+            default: break;  // of a terminal: none of ours
         }
     }
 }
@@ -293,7 +295,8 @@ int module_shim_main(int, char**) {
     ::close(launch_descriptor);
     ::fcntl(answer_descriptor, F_SETFD, FD_CLOEXEC);
     if (!launch || ::chdir(launch->folder.c_str()) != 0) {
-        const auto why = launch ? std::string("error entering the module's folder\n") : "error " + launch.error().text + '\n';
+        const auto why =
+            launch ? std::string("error entering the module's folder\n") : "error " + launch.error().text + '\n';
         write_all(answer_descriptor, why);
         return 1;
     }

@@ -52,7 +52,8 @@ Result<model::ModuleSpec> load_spec(storage::Files& files, const std::filesystem
     if (text_of("imagePullPolicy") == "never") spec.pull_policy = model::PullPolicy::never;
     if (const auto* const options = document->if_contains("createOptions"); options != nullptr && options->is_object())
         spec.create_options = options->get_object();
-    if (const auto* const environment = document->if_contains("env"); environment != nullptr && environment->is_object())
+    if (const auto* const environment = document->if_contains("env");
+        environment != nullptr && environment->is_object())
         for (const auto& [name, value] : environment->get_object())
             if (value.is_string()) spec.env[name] = std::string(value.get_string());
     const auto expected = folder_of(spec.name);
@@ -86,8 +87,7 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 std::string how_it_ended(const RunRecord& run) {
     if (!run.error.empty()) return "could not be run: " + run.error;
-    if (run.signal != 0)
-        return "killed by signal " + std::to_string(run.signal) + " (" + ::strsignal(run.signal) + ')';
+    if (run.signal != 0) return "killed by signal " + std::to_string(run.signal) + " (" + ::strsignal(run.signal) + ')';
     return "exited with code " + std::to_string(run.exit_code.value_or(0));
 }
 }  // namespace
@@ -107,7 +107,8 @@ model::ModuleStatus status_of(const model::ModuleSpec& spec, const std::optional
         status.started = wall_time(run->started_ns);
         if (alive != Alive::no) {
             status.state = model::RuntimeState::running;
-            if (alive == Alive::orphan) texts.emplace_back("its shim was killed: its output and exit code will be lost");
+            if (alive == Alive::orphan)
+                texts.emplace_back("its shim was killed: its output and exit code will be lost");
         } else if (run->exited_ns != 0) {
             status.exited = wall_time(run->exited_ns);
             status.exit_code = run->exit_code;
@@ -115,8 +116,9 @@ model::ModuleStatus status_of(const model::ModuleSpec& spec, const std::optional
             texts.push_back(how_it_ended(*run));
         } else {
             status.state = model::RuntimeState::failed;
-            texts.emplace_back(run->boot_id == boot_id ? "ended while nobody watched: its exit code is unknown"
-                                                       : "the machine went down while it ran: its exit code is unknown");
+            texts.emplace_back(run->boot_id == boot_id
+                                   ? "ended while nobody watched: its exit code is unknown"
+                                   : "the machine went down while it ran: its exit code is unknown");
         }
     }
     if (const auto options = parse_create_options(spec.create_options); options && !options->ignored.empty())

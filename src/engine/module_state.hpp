@@ -27,7 +27,7 @@ struct Module {
     std::filesystem::path folder;
     std::optional<RunRecord> run;
     Alive alive{Alive::no};
-    std::optional<Descriptor> process;  // a pidfd while it is alive: of the shim, or of the orphan
+    std::optional<Descriptor> process;               // a pidfd while it is alive: of the shim, or of the orphan
     std::map<std::string, OwnedDescriptor> sockets;  // by file name; the engine's copies
     Signal changed;
 };

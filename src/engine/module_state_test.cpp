@@ -45,8 +45,9 @@ TEST_CASE("a run record round trips, and a damaged one is refused") {
     CHECK(again->notes == run.notes);
     CHECK(again->sockets == run.sockets);
     CHECK(format(*again) == format(*parse_run_record(format(*again))));
-    for (const auto* bad : {"", "skerry-run 2\n", "skerry-run 1\n", "skerry-run 1\nboot x\nshim 1\n", "skerry-run 1\nboot x\nshim -1 5\n",
-                            "skerry-run 1\nboot x\nshim 1 5\nexit-code x\n", "skerry-run 1\nboot x\nshim 1 5"})
+    for (const auto* bad :
+         {"", "skerry-run 2\n", "skerry-run 1\n", "skerry-run 1\nboot x\nshim 1\n", "skerry-run 1\nboot x\nshim -1 5\n",
+          "skerry-run 1\nboot x\nshim 1 5\nexit-code x\n", "skerry-run 1\nboot x\nshim 1 5"})
         CHECK_MESSAGE(!parse_run_record(bad), bad);
 }
 
@@ -88,7 +89,8 @@ TEST_CASE("the status names ignored options and shortcomings, and returns labels
     auto run = started();
     run.notes = {"HostConfig.Memory could not be applied: no"};
     const auto status = status_of(wanted, run, Alive::shim, "boot-1");
-    CHECK(status.description == "ignored createOptions: HostConfig.Devices; HostConfig.Memory could not be applied: no");
+    CHECK(status.description ==
+          "ignored createOptions: HostConfig.Devices; HostConfig.Memory could not be applied: no");
     CHECK(status.create_options == wanted.create_options);
 }
 

@@ -61,8 +61,13 @@ Task<Result<std::string>> read_line(Descriptor& pipe) {
 class Processes final : public ProcessEngine {
 public:
     Processes(ProcessEngineOptions options, Platform platform)
-        : options_(std::move(options)), platform_(platform), modules_folder_(options_.state / "modules"),
-          boot_id_(read_boot_id()), locks_(platform.executor), changed_(platform.executor), scope_(platform.executor) {}
+        : options_(std::move(options)),
+          platform_(platform),
+          modules_folder_(options_.state / "modules"),
+          boot_id_(read_boot_id()),
+          locks_(platform.executor),
+          changed_(platform.executor),
+          scope_(platform.executor) {}
 
     Result<> load();
 
@@ -312,8 +317,10 @@ Task<Result<>> Processes::end(ModulePtr module, Duration grace) {
 Result<> Processes::signal_module(Module& module, bool kill) {
     if (!module.process) return {};
     if (module.alive == Alive::shim) return send_signal(module.process->get(), kill ? SIGUSR1 : SIGTERM);
-    if (kill) kill_session(*module.run);
-    else if (!has_ended(module.process->get())) ::kill(-module.run->main.pid, SIGTERM);
+    if (kill)
+        kill_session(*module.run);
+    else if (!has_ended(module.process->get()))
+        ::kill(-module.run->main.pid, SIGTERM);
     return {};
 }
 
@@ -373,8 +380,7 @@ Task<Result<model::ModuleStatus>> Processes::inspect(std::string name) {
     co_return status_of((*module)->spec, (*module)->run, (*module)->alive, boot_id_);
 }
 
-Task<Result<>> Processes::logs(std::string name, LogOptions options,
-                               std::function<Task<bool>(std::string)> on_frame) {
+Task<Result<>> Processes::logs(std::string name, LogOptions options, std::function<Task<bool>(std::string)> on_frame) {
     const auto module = find(name);
     if (!module) co_return std::unexpected(module.error());
     co_return co_await send_logs(platform_, *module, std::move(options), std::move(on_frame));
@@ -385,9 +391,9 @@ bool Processes::owns_process(std::string_view name, pid_t process) {
     if (!module) return false;
     refresh(*module);
     switch ((*module)->alive) {
-    case Alive::no: return false;
-    case Alive::shim: return process != (*module)->run->shim.pid && descends_from(process, (*module)->run->shim);
-    case Alive::orphan: return descends_from(process, (*module)->run->main);
+        case Alive::no: return false;
+        case Alive::shim: return process != (*module)->run->shim.pid && descends_from(process, (*module)->run->shim);
+        case Alive::orphan: return descends_from(process, (*module)->run->main);
     }
     return false;
 }
@@ -434,8 +440,7 @@ Result<int> Processes::listener(const std::string& name, const std::string& file
 
 Result<std::unique_ptr<ProcessEngine>> make_process_engine(ProcessEngineOptions options, Platform platform) {
     auto engine = std::make_unique<Processes>(std::move(options), platform);
-    if (const auto loaded = engine->load(); !loaded)
-        return fail(loaded.error().while_doing("loading the modules"));
+    if (const auto loaded = engine->load(); !loaded) return fail(loaded.error().while_doing("loading the modules"));
     return engine;
 }
 

@@ -3,8 +3,8 @@
 
 #include "base/loop.hpp"
 #include "base/timeout.hpp"
-#include "engine/process.hpp"
 #include "engine/module_shim.hpp"
+#include "engine/process.hpp"
 #include "model/twin.hpp"
 #include "sim/temporary_folder.hpp"
 
@@ -79,7 +79,8 @@ struct World {
         const auto end_all = [this](Event&) -> Task<int> {
             auto last = engine();
             const auto all = co_await last->list();
-            for (const auto& module : all.value()) static_cast<void>(co_await last->stop(module.name, Duration::zero()));
+            for (const auto& module : all.value())
+                static_cast<void>(co_await last->stop(module.name, Duration::zero()));
             co_await last->close();
             co_return 0;
         };
@@ -166,7 +167,8 @@ TEST_CASE("a module runs, and its end, its code and its output are seen") {
 
 TEST_CASE("environment, arguments, working folder and signals are as a container would have them") {
     World world;
-    world.bundle("m", "pwd > $1/new; echo \"$A $B\" >> $1/new; kill -PIPE $$; echo survived >> $1/new; mv $1/new $1/out");
+    world.bundle("m",
+                 "pwd > $1/new; echo \"$A $B\" >> $1/new; kill -PIPE $$; echo survived >> $1/new; mv $1/new $1/out");
     run(world, [&]() -> Task<> {
         auto engine = world.engine();
         auto spec = World::spec("m", "m", R"({"Env":["B=option"],"WorkingDir":"/usr"})");
@@ -182,8 +184,10 @@ TEST_CASE("environment, arguments, working folder and signals are as a container
 
 TEST_CASE("stop ends the whole group, also what ignores TERM and what made itself a daemon") {
     World world;
-    world.bundle("m", "trap '' TERM; (setsid sh -c 'echo $$ > '$1'/new; mv '$1'/new '$1'/daemon; sleep 1000' &) ; "
-                      "sleep 1000 & echo $! > $1/child; echo $$ > $1/main0; mv $1/main0 $1/main; while :; do sleep 1000; done");
+    world.bundle(
+        "m",
+        "trap '' TERM; (setsid sh -c 'echo $$ > '$1'/new; mv '$1'/new '$1'/daemon; sleep 1000' &) ; "
+        "sleep 1000 & echo $! > $1/child; echo $$ > $1/main0; mv $1/main0 $1/main; while :; do sleep 1000; done");
     run(world, [&]() -> Task<> {
         auto engine = world.engine();
         REQUIRE(co_await engine->create(World::spec("m", "m")));
@@ -389,8 +393,9 @@ TEST_CASE("a flood of output stays within two bounded files") {
 
 TEST_CASE("a module's listening socket outlives the engine, and the next one gets the very same") {
     World world;
-    world.bundle("m", "ls /var/run/iotedge > $1/new; echo \"$IOTEDGE_WORKLOADURI\" >> $1/new; mv $1/new $1/seen; "
-                      "while :; do sleep 0.05; done");
+    world.bundle("m",
+                 "ls /var/run/iotedge > $1/new; echo \"$IOTEDGE_WORKLOADURI\" >> $1/new; mv $1/new $1/seen; "
+                 "while :; do sleep 0.05; done");
     run(world, [&]() -> Task<> {
         auto first = world.engine();
         auto spec = World::spec("m", "m");

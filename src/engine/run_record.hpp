@@ -1,5 +1,6 @@
-// The file "run" in a module's folder: which processes the last start made, and how they ended (docs/formats/process-engine.md).
-// Written by the shim only, whole and durably: before the module's program runs, and after it ended.
+// The file "run" in a module's folder: which processes the last start made, and how they ended
+// (docs/formats/process-engine.md). Written by the shim only, whole and durably: before the module's program runs, and
+// after it ended.
 #pragma once
 
 #include "base/result.hpp"
@@ -17,8 +18,8 @@ struct RunRecord {
     std::string boot_id;
     ProcessId shim;
     ProcessId main;
-    std::int64_t started_ns{0};  // since 1970
-    std::int64_t exited_ns{0};   // 0: it had not ended when this was written
+    std::int64_t started_ns{0};    // since 1970
+    std::int64_t exited_ns{0};     // 0: it had not ended when this was written
     std::optional<int> exit_code;  // 128 + the signal's number when one killed it
     int signal{0};
     std::string error;                 // why the program could not be run at all

@@ -62,8 +62,7 @@ int spawn(const std::filesystem::path& shim, const std::vector<OwnedDescriptor>&
     for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
         posix_spawn_file_actions_addopen(&actions, standard, "/dev/null", O_RDWR, 0);
     int target = launch_descriptor;
-    for (const auto& descriptor : descriptors)
-        posix_spawn_file_actions_adddup2(&actions, descriptor.get(), target++);
+    for (const auto& descriptor : descriptors) posix_spawn_file_actions_adddup2(&actions, descriptor.get(), target++);
     posix_spawn_file_actions_addclosefrom_np(&actions, target);
 
     posix_spawnattr_t attributes;
@@ -77,8 +76,7 @@ int spawn(const std::filesystem::path& shim, const std::vector<OwnedDescriptor>&
     std::string role("module-shim");
     std::array<char*, 3> arguments{name.data(), role.data(), nullptr};
     std::array<char*, 1> environment{nullptr};
-    const int failed =
-        ::posix_spawn(&pid, shim.c_str(), &actions, &attributes, arguments.data(), environment.data());
+    const int failed = ::posix_spawn(&pid, shim.c_str(), &actions, &attributes, arguments.data(), environment.data());
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return failed;
@@ -109,7 +107,8 @@ Result<OwnedDescriptor> listen_at(const std::filesystem::path& path) {
     address.sun_family = AF_UNIX;
     const auto& text = path.native();
     if (text.size() >= sizeof address.sun_path)
-        return fail(Errc::malformed, text + ": a socket's path may have " + std::to_string(sizeof address.sun_path - 1) +
+        return fail(Errc::malformed, text + ": a socket's path may have " +
+                                         std::to_string(sizeof address.sun_path - 1) +
                                          " bytes at most; use a state folder with a shorter path");
     text.copy(address.sun_path, text.size());
     OwnedDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
