@@ -78,7 +78,8 @@ struct Parts {
 class Agent {
 public:
     explicit Agent(Parts parts)
-        : parts_(std::move(parts)), seal_(*parts_.workload),
+        : parts_(std::move(parts)),
+          seal_(*parts_.workload),
           store_(parts_.platform.files, parts_.platform.random, seal_, parts_.settings.storage),
           supervisor_({.settings = parts_.settings,
                        .facts = parts_.facts,
@@ -140,8 +141,8 @@ private:
         }
         const auto& facts = parts_.facts;
         auto credentials = std::make_shared<iothub::Credentials>(
-            facts.hub_host, parts_.identity, [this](std::string text) { return parts_.workload->sign(std::move(text)); },
-            parts_.platform.clock);
+            facts.hub_host, parts_.identity,
+            [this](std::string text) { return parts_.workload->sign(std::move(text)); }, parts_.platform.clock);
         iothub::DeviceClientOptions options{.dial_host = facts.parent_host.empty() ? facts.hub_host : facts.parent_host,
                                             .tls = std::move(*tls),
                                             .identity = parts_.identity,
@@ -152,12 +153,13 @@ private:
     }
 
     [[nodiscard]] iothub::DeviceClientHandlers handlers() {
-        return {.on_input = {},
-                .on_cloud_to_device = {},
-                .on_desired = [this](boost::json::object patch) { return take_patch(std::move(patch)); },
-                .on_method = [this](iothub::MethodRequest request) { return answer(std::move(request)); },
-                .on_connected = [this] { connected(); },
-                .on_disconnected = [](const Error& why) { log::info("The connection to the hub was lost: {}", why.text); }};
+        return {
+            .on_input = {},
+            .on_cloud_to_device = {},
+            .on_desired = [this](boost::json::object patch) { return take_patch(std::move(patch)); },
+            .on_method = [this](iothub::MethodRequest request) { return answer(std::move(request)); },
+            .on_connected = [this] { connected(); },
+            .on_disconnected = [](const Error& why) { log::info("The connection to the hub was lost: {}", why.text); }};
     }
 
     [[nodiscard]] Task<> take_patch(boost::json::object patch) {

@@ -1,4 +1,4 @@
-// The role `skerry agent`: the module $edgeAgent. Takes the deployment from its twin, has the daemon carry it out, reports.
+// The role `skerry agent`: the module $edgeAgent. Takes the deployment from its twin and has the daemon do it.
 #pragma once
 
 #include "base/event.hpp"

@@ -130,9 +130,7 @@ std::optional<std::string> label(const model::ModuleStatus& status, std::string_
     return std::string(value->as_string());
 }
 
-bool same_env(const json::object& a, const json::object& b) {
-    return canonical_object(a) == canonical_object(b);
-}
+bool same_env(const json::object& a, const json::object& b) { return canonical_object(a) == canonical_object(b); }
 
 bool is_bootstrap_of(const model::ModuleStatus& status, const model::ManifestModule& wanted) {
     const auto image = model::normalise_image(label(status, original_image_label).value_or(status.image), {});
@@ -158,9 +156,9 @@ DesiredModule desired_of(const model::ManifestModule& module, const DeviceFacts&
 
 Result<DeviceFacts> DeviceFacts::from(const daemonapi::Environment& environment) {
     DeviceFacts facts;
-    for (const auto& [name, target] : {std::pair{"IOTEDGE_DEVICEID", &facts.device_id},
-                                       std::pair{"IOTEDGE_IOTHUBHOSTNAME", &facts.hub_host},
-                                       std::pair{"IOTEDGE_MANAGEMENTURI", &facts.management_uri}}) {
+    for (const auto& [name, target] :
+         {std::pair{"IOTEDGE_DEVICEID", &facts.device_id}, std::pair{"IOTEDGE_IOTHUBHOSTNAME", &facts.hub_host},
+          std::pair{"IOTEDGE_MANAGEMENTURI", &facts.management_uri}}) {
         auto value = environment.require(name);
         if (!value) return fail(std::move(value).error());
         *target = std::move(*value);
@@ -211,12 +209,9 @@ std::string identity_of(std::string_view module) {
 std::string fingerprint(const model::ManifestModule& module, const DeviceFacts& facts) {
     Env addresses;
     add_addresses(addresses, module.name, facts);
-    const json::array parts{module.type,
-                            module.image,
-                            module.digest.value_or(""),
-                            canonical_object(module.create_options),
-                            env_json(module.env),
-                            env_json(addresses)};
+    const json::array parts{
+        module.type,          module.image,       module.digest.value_or(""), canonical_object(module.create_options),
+        env_json(module.env), env_json(addresses)};
     return hex_encode(crypto::sha256(json::serialize(parts))).substr(0, 32);
 }
 

@@ -2,7 +2,7 @@
 //
 // Promises: one command at a time and in order; when one fails, the later ones for the same module are left out and
 //           those for other modules go on; a module gets an identity of its own before it is made.
-// Threads:  the loop's. One run() at a time per Executor.
+// Threads:  the loop's. One run() at a time per CommandRunner.
 #pragma once
 
 #include "agent/deployment.hpp"

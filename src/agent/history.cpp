@@ -192,7 +192,8 @@ History History::from_json(const json::object& json) {
     const auto* fingerprint = tried.if_contains("fingerprint");
     if (fingerprint == nullptr || !fingerprint->is_string()) return history;
     history.agent_update_.fingerprint = fingerprint->as_string();
-    history.agent_update_.tries = static_cast<int>(std::clamp<std::int64_t>(integer(tried, "tries").value_or(0), 0, 1'000'000));
+    history.agent_update_.tries =
+        static_cast<int>(std::clamp<std::int64_t>(integer(tried, "tries").value_or(0), 0, 1'000'000));
     history.agent_update_.last = time_member(tried, "last").value_or(WallTime{});
     return history;
 }

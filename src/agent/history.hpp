@@ -1,7 +1,7 @@
-// What the agent remembers of its modules: restarts in a row, who ended them, whose identity is still to go. It survives
-// the agent's process.
+// What the agent remembers of its modules: restarts in a row, who ended them, whose identity is still to go. It
+// survives the agent's process.
 //
-// Promises: times count by the steady clock while the agent watches, so a clock that jumps back never holds a module down;
+// Promises: times count by the steady clock while the agent watches, so a clock that jumps back holds no module down;
 //           exit code 0 counts as "completed" only when it was seen while the agent supervised.
 // Bounds:   one record per module that is wanted or there (prune); 1024 identities still to go.
 #pragma once
@@ -46,7 +46,8 @@ public:
     // An update of edgeAgent ends this process; so that one that never works is not tried every few seconds, tries are
     // remembered. `agent_holdback` is how long to wait until the next one with this fingerprint.
     void agent_update_tried(const std::string& fingerprint, Now now);
-    [[nodiscard]] Duration agent_holdback(const std::string& fingerprint, const RestartSettings& settings, Now now) const;
+    [[nodiscard]] Duration agent_holdback(const std::string& fingerprint, const RestartSettings& settings,
+                                          Now now) const;
 
     void prune(const std::function<bool(const std::string& module)>& keep);
     [[nodiscard]] const ModuleRecord& record(const std::string& module) const;
@@ -64,8 +65,8 @@ private:
         std::optional<WallTime> started;
         std::optional<WallTime> exited;
         SteadyTime since{};
-        bool ran{false};          // we saw it run, or started it
-        bool long_ago{false};     // it was like this when we came
+        bool ran{false};       // we saw it run, or started it
+        bool long_ago{false};  // it was like this when we came
     };
     struct AgentUpdate {
         std::string fingerprint;

@@ -35,7 +35,8 @@ std::expected<std::string, iothub::MethodResponse> module_to_restart(const std::
     if (payload.empty() || payload == "null") return std::unexpected(refusal(400, "Request payload not found"));
     const auto request = model::parse_object(payload);
     if (!request)
-        return std::unexpected(refusal(400, "Error parsing command payload because of error - " + request.error().text));
+        return std::unexpected(
+            refusal(400, "Error parsing command payload because of error - " + request.error().text));
     const auto written = text_member(*request, "schemaVersion");
     const auto version = model::parse_schema_version(written);
     if (!version)
@@ -57,8 +58,7 @@ Task<iothub::MethodResponse> answer_method(iothub::MethodRequest request, Module
                                            request.method));
     auto module = module_to_restart(request.payload);
     if (!module) co_return std::move(module).error();
-    if (!knows(*module))
-        co_return refusal(500, fmt::format("Module {} not found in the current environment", *module));
+    if (!knows(*module)) co_return refusal(500, fmt::format("Module {} not found in the current environment", *module));
     const auto restarted = co_await runtime.restart(*module);
     if (!restarted) co_return refusal(500, restarted.error().text);
     co_return done();

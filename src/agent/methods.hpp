@@ -10,8 +10,8 @@
 
 namespace skerry::agent {
 
-// 200 done; 400 for what is asked wrongly (unknown method, no payload); 500 for what could not be done. The payload is JSON.
-// `knows` tells whether the daemon has a module of that name.
+// 200 done; 400 for what is asked wrongly (unknown method, no payload); 500 for what could not be done. The payload is
+// JSON. `knows` tells whether the daemon has a module of that name.
 [[nodiscard]] Task<iothub::MethodResponse> answer_method(iothub::MethodRequest request, ModuleRuntime& runtime,
                                                          std::function<bool(const std::string& module)> knows);
 

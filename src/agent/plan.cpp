@@ -56,7 +56,7 @@ private:
     }
 
     // Whether such a command may be tried now; if only later, the plan says when to ask again.
-    bool may(const std::string& name, Duration Holdback::*kind) {
+    bool may(const std::string& name, Duration Holdback::* kind) {
         const auto held = input_.held.find(name);
         if (held == input_.held.end() || held->second.*kind <= Duration{}) return true;
         wake_in(held->second.*kind);
@@ -102,8 +102,10 @@ private:
     void deploy(const DesiredModule& wanted, bool exists) {
         add(EnsureIdentity{wanted.name});
         add(Prepare{wanted.name});
-        if (exists) add(Update{wanted.name});
-        else add(Create{wanted.name});
+        if (exists)
+            add(Update{wanted.name});
+        else
+            add(Create{wanted.name});
         if (wanted.running) add(Start{wanted.name});
     }
 
@@ -114,19 +116,19 @@ private:
         if (busy(wanted.name)) return;
         if (decision.again) wake_in(*decision.again);
         switch (decision.action) {
-        case Action::none: break;
-        case Action::forget: add(ForgetRestarts{wanted.name}); break;
-        case Action::start:
-            if (may(wanted.name, &Holdback::running)) add(Start{wanted.name});
-            break;
-        case Action::restart:
-            if (may(wanted.name, &Holdback::running)) add(Restart{wanted.name});
-            break;
-        case Action::recreate:
-            if (!may_deploy(wanted.name)) break;
-            add(Remove{wanted.name});
-            deploy(wanted, false);
-            break;
+            case Action::none: break;
+            case Action::forget: add(ForgetRestarts{wanted.name}); break;
+            case Action::start:
+                if (may(wanted.name, &Holdback::running)) add(Start{wanted.name});
+                break;
+            case Action::restart:
+                if (may(wanted.name, &Holdback::running)) add(Restart{wanted.name});
+                break;
+            case Action::recreate:
+                if (!may_deploy(wanted.name)) break;
+                add(Remove{wanted.name});
+                deploy(wanted, false);
+                break;
         }
     }
 

@@ -29,18 +29,55 @@ namespace skerry::agent {
 inline constexpr std::string_view agent_name = "edgeAgent";
 inline constexpr std::string_view hub_name = "edgeHub";
 
-// Each names the module it is about; Executor knows how.
-struct EnsureIdentity { std::string module; bool operator==(const EnsureIdentity&) const = default; };
-struct DeleteIdentity { std::string module; bool operator==(const DeleteIdentity&) const = default; };
-struct Prepare { std::string module; bool operator==(const Prepare&) const = default; };  // make the image ready
-struct Create { std::string module; bool operator==(const Create&) const = default; };
-struct Update { std::string module; bool operator==(const Update&) const = default; };  // stops, replaces
-struct UpdateAgent { std::string module; bool operator==(const UpdateAgent&) const = default; };  // ends this process
-struct Start { std::string module; bool operator==(const Start&) const = default; };
-struct Stop { std::string module; bool operator==(const Stop&) const = default; };
-struct Restart { std::string module; bool operator==(const Restart&) const = default; };  // start after an end; counted
-struct Remove { std::string module; bool operator==(const Remove&) const = default; };
-struct ForgetRestarts { std::string module; bool operator==(const ForgetRestarts&) const = default; };
+// Each names the module it is about; CommandRunner knows how.
+struct EnsureIdentity {
+    std::string module;
+    bool operator==(const EnsureIdentity&) const = default;
+};
+struct DeleteIdentity {
+    std::string module;
+    bool operator==(const DeleteIdentity&) const = default;
+};
+// Make the image ready.
+struct Prepare {
+    std::string module;
+    bool operator==(const Prepare&) const = default;
+};
+struct Create {
+    std::string module;
+    bool operator==(const Create&) const = default;
+};
+// Stop and replace.
+struct Update {
+    std::string module;
+    bool operator==(const Update&) const = default;
+};
+// Ends this process, if it succeeds.
+struct UpdateAgent {
+    std::string module;
+    bool operator==(const UpdateAgent&) const = default;
+};
+struct Start {
+    std::string module;
+    bool operator==(const Start&) const = default;
+};
+struct Stop {
+    std::string module;
+    bool operator==(const Stop&) const = default;
+};
+// Start a module that ended; counted.
+struct Restart {
+    std::string module;
+    bool operator==(const Restart&) const = default;
+};
+struct Remove {
+    std::string module;
+    bool operator==(const Remove&) const = default;
+};
+struct ForgetRestarts {
+    std::string module;
+    bool operator==(const ForgetRestarts&) const = default;
+};
 
 using Command = std::variant<EnsureIdentity, DeleteIdentity, Prepare, Create, Update, UpdateAgent, Start, Stop, Restart,
                              Remove, ForgetRestarts>;
@@ -83,7 +120,7 @@ struct PlanInput {
 struct Plan {
     std::vector<Command> commands;
     std::map<std::string, std::string> status;  // what to report as runtimeStatus, by module
-    std::optional<Duration> again;               // when time alone would change the plan
+    std::optional<Duration> again;              // when time alone would change the plan
 };
 
 [[nodiscard]] Plan plan(const PlanInput& input);

@@ -1,6 +1,6 @@
 #include "agent/plan.hpp"
 
-#include "agent/test_files.hpp"
+#include "agent/tables_test.hpp"
 
 #include <doctest/doctest.h>
 
@@ -91,7 +91,7 @@ PlanInput input_of(const json::object& test) {
     return input;
 }
 
-constexpr std::array known_members{"name", "desired", "observed", "held",   "busy",
+constexpr std::array known_members{"name",    "desired",  "observed", "held",   "busy",
                                    "leaving", "settings", "commands", "status", "again"};
 
 void run_case(const json::object& test) {
@@ -119,32 +119,36 @@ void run_case(const json::object& test) {
 
 TEST_CASE("plans are those of the tables in tests/data/plans") {
     std::size_t cases = 0;
-    for (const auto& file : table_files("plans"))
-        for (const auto& test : read_table(file)) {
+    for (const auto& file : table_files("plans")) {
+        const auto table = read_json(file);
+        for (const auto& test : table.as_array()) {
             const auto& object = test.as_object();
             INFO(file.filename().string(), ": ", std::string(object.at("name").as_string()));
             run_case(object);
             ++cases;
         }
+    }
     CHECK(cases >= 50);
 }
 
 TEST_CASE("a plan that was carried out leads to an empty plan") {
-    for (const auto& file : table_files("plans"))
-        for (const auto& test : read_table(file)) {
+    for (const auto& file : table_files("plans")) {
+        const auto table = read_json(file);
+        for (const auto& test : table.as_array()) {
             auto input = input_of(test.as_object());
             input.held.clear();
             input.busy.clear();
             input.leaving.clear();
             input.observed.clear();
             for (const auto& module : input.desired)
-                input.observed[module.name] = {.fingerprint = module.fingerprint,
-                                               .health = {.state = module.running ? model::RuntimeState::running
-                                                                                  : model::RuntimeState::stopped,
-                                                          .ever_started = true,
-                                                          .held = !module.running}};
+                input.observed[module.name] = {
+                    .fingerprint = module.fingerprint,
+                    .health = {.state = module.running ? model::RuntimeState::running : model::RuntimeState::stopped,
+                               .ever_started = true,
+                               .held = !module.running}};
             CHECK(plan(input).commands.empty());
         }
+    }
 }
 
 TEST_CASE("the first restart is quick whatever the unit") {

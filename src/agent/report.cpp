@@ -33,15 +33,16 @@ public:
     }
 
     json::object document() const {
-        json::object result{
-            {"schemaVersion", "1.0"},
-            {"version", version()},
-            {"lastDesiredVersion", input_.last_desired_version},
-            {"lastDesiredStatus", json::object{{"code", input_.status.code},
-                                               {"description", shortened(input_.status.description, longest_description)}}},
-            {"runtime", runtime()},
-            {"systemModules", json::object{{"edgeAgent", system_module(agent_name)}, {"edgeHub", system_module(hub_name)}}},
-            {"modules", modules()}};
+        json::object result{{"schemaVersion", "1.0"},
+                            {"version", version()},
+                            {"lastDesiredVersion", input_.last_desired_version},
+                            {"lastDesiredStatus",
+                             json::object{{"code", input_.status.code},
+                                          {"description", shortened(input_.status.description, longest_description)}}},
+                            {"runtime", runtime()},
+                            {"systemModules", json::object{{"edgeAgent", system_module(agent_name)},
+                                                           {"edgeHub", system_module(hub_name)}}},
+                            {"modules", modules()}};
         return result;
     }
 
@@ -62,8 +63,8 @@ private:
                               {"loggingOptions", manifest.logging_options}};
         json::object credentials;
         for (const auto& [name, credential] : manifest.registry_credentials)
-            credentials[name] = json::object{
-                {"address", credential.address}, {"username", credential.username}, {"password", "****"}};
+            credentials[name] =
+                json::object{{"address", credential.address}, {"username", credential.username}, {"password", "****"}};
         if (!credentials.empty()) settings["registryCredentials"] = std::move(credentials);
         return {{"type", manifest.runtime_type}, {"settings", std::move(settings)}, {"platform", std::move(platform)}};
     }
@@ -97,8 +98,10 @@ private:
         json::object result;
         add_observed(result, name);
         if (name != agent_name) add_restarts(result, name);
-        if (const auto* manifest = wanted(name)) add_wanted(result, *manifest);
-        else add_unwanted(result, name);
+        if (const auto* manifest = wanted(name))
+            add_wanted(result, *manifest);
+        else
+            add_unwanted(result, name);
         return result;
     }
 
@@ -107,8 +110,10 @@ private:
         const std::string key(name);
         const auto planned = input_.runtime_status.find(key);
         std::string runtime_status = "unknown";
-        if (planned != input_.runtime_status.end()) runtime_status = planned->second;
-        else if (status != nullptr) runtime_status = model::name_of(status->state);
+        if (planned != input_.runtime_status.end())
+            runtime_status = planned->second;
+        else if (status != nullptr)
+            runtime_status = model::name_of(status->state);
         result["runtimeStatus"] = runtime_status;
         result["exitCode"] = status != nullptr ? status->exit_code.value_or(0) : 0;
         result["lastStartTimeUtc"] = time_text(status != nullptr ? status->started : std::nullopt);
@@ -135,8 +140,10 @@ private:
         }
         if (module.name != agent_name && module.name != hub_name) result["version"] = module.version;
         result["imagePullPolicy"] = model::name_of(module.pull_policy);
-        if (module.name == agent_name) result["startupOrder"] = 0;
-        else if (module.startup_order != model::last_startup_order) result["startupOrder"] = module.startup_order;
+        if (module.name == agent_name)
+            result["startupOrder"] = 0;
+        else if (module.startup_order != model::last_startup_order)
+            result["startupOrder"] = module.startup_order;
         result["settings"] = settings(module.name, module.image, module.create_options);
         if (!input_.compact) result["env"] = env_json(module.env);
     }

@@ -1,6 +1,6 @@
 // The agent's reported properties, in the existing agent's shape (agent-and-daemon.md 2.1).
 //
-// Promises: no registry password ever; no nulls (a null would delete); the same state gives the same document, so that a
+// Promises: no registry password ever; no nulls (a null would delete); the same state gives the same document, so the
 //           diff is empty when nothing changed. A description has 1024 bytes at most.
 #pragma once
 

@@ -47,11 +47,11 @@ Duration restart_delay(int restarts, const RestartSettings& settings) {
 
 RestartDecision decide_restart(const Health& health, RestartPolicy policy, const RestartSettings& settings) {
     switch (health.state) {
-    case RuntimeState::running: return decide_running(health, settings);
-    case RuntimeState::dead: return {.action = Action::recreate, .status = "dead", .again = {}};
-    case RuntimeState::unknown: return {.action = Action::none, .status = "unknown", .again = {}};
-    case RuntimeState::stopped:
-    case RuntimeState::failed: return decide_ended(health, policy, settings);
+        case RuntimeState::running: return decide_running(health, settings);
+        case RuntimeState::dead: return {.action = Action::recreate, .status = "dead", .again = {}};
+        case RuntimeState::unknown: return {.action = Action::none, .status = "unknown", .again = {}};
+        case RuntimeState::stopped:
+        case RuntimeState::failed: return decide_ended(health, policy, settings);
     }
     return {.action = Action::none, .status = "unknown", .again = {}};
 }

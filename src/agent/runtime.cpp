@@ -2,7 +2,8 @@
 
 namespace skerry::agent {
 
-Result<std::unique_ptr<DaemonRuntime>> DaemonRuntime::create(net::Network& network, Clock& clock, std::string_view uri) {
+Result<std::unique_ptr<DaemonRuntime>> DaemonRuntime::create(net::Network& network, Clock& clock,
+                                                             std::string_view uri) {
     auto looking = daemonapi::ManagementClient::create(network, clock, uri);
     if (!looking) return fail(looking.error().while_doing("reading IOTEDGE_MANAGEMENTURI"));
     return std::unique_ptr<DaemonRuntime>(new DaemonRuntime(network, clock, std::string(uri), std::move(*looking)));

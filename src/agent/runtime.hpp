@@ -1,6 +1,6 @@
 // What the agent asks of whoever runs modules: the daemon's management API in the product, a fake in tests.
 //
-// Promises: nothing here is retried; an error's code says whether the daemon was away (unreachable, timeout) or said no.
+// Promises: nothing here is retried; an error's code says whether the daemon was away or said no.
 // Threads:  the loop's.
 #pragma once
 
@@ -41,8 +41,8 @@ public:
     [[nodiscard]] virtual Task<Result<boost::json::object>> system_info() = 0;
 };
 
-// Over the management API. Looking (list) keeps one connection; everything else is rare and has a connection of its own,
-// so that a slow pull never delays the restart of another module.
+// Over the management API. Looking (list) keeps one connection; everything else is rare and has a connection of its
+// own, so that a slow pull never delays the restart of another module.
 class DaemonRuntime final : public ModuleRuntime {
 public:
     // `uri` is the value of IOTEDGE_MANAGEMENTURI.

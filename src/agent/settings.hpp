@@ -11,7 +11,7 @@
 namespace skerry::agent {
 
 struct Settings {
-    RestartSettings restart;  // MaxRestartCount, CoolOffTimeUnitInSeconds, IntensiveCareTimeInMinutes
+    RestartSettings restart;                  // MaxRestartCount, CoolOffTimeUnitInSeconds, IntensiveCareTimeInMinutes
     Duration refresh{std::chrono::hours(1)};  // ConfigRefreshFrequencySecs: the whole twin is read again
     std::filesystem::path storage{"edgeAgent"};  // StorageFolder/edgeAgent; without it under the working folder
 

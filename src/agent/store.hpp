@@ -1,8 +1,8 @@
 // What the agent keeps on disk, so that it works at boot with no network: the last good deployment (sealed with the
 // device's key: it holds registry passwords and settings of modules) and the history of the modules.
 //
-// Promises: each file is the old one or the new one, never half. What can't be read is moved to "<name>.bad", logged, and
-//           counts as absent: the agent starts all the same.
+// Promises: each file is the old one or the new one, never half. What can't be read is moved to "<name>.bad", logged
+//           and counts as absent: the agent starts all the same.
 // Files:    deployment.json {"format":1,"iv","sealed"}, sealed: {"version","desired"}; modules.json (History).
 #pragma once
 
@@ -39,8 +39,8 @@ public:
     Store(storage::Files& files, Random& random, Seal& seal, std::filesystem::path folder)
         : files_(files), random_(random), seal_(seal), folder_(std::move(folder)) {}
 
-    // nullopt: there is none, or none that can be used. An error: the daemon, who has the key, is not there or can't now;
-    // ask again.
+    // nullopt: there is none, or none that can be used. An error: the daemon, who has the key, is not there or can't
+    // now; ask again.
     [[nodiscard]] Task<Result<std::optional<StoredDeployment>>> load_deployment();
     [[nodiscard]] Task<Result<>> save_deployment(StoredDeployment deployment);
 

@@ -19,6 +19,7 @@ using namespace std::chrono_literals;
 constexpr Duration after_acting = 100ms;  // what a command did shows soon
 constexpr Duration shortest_pause = 20ms;
 constexpr Duration before_saving_again = 10s;
+constexpr Duration time_to_be_replaced = 1min;  // by the daemon, which answered first; the new agent deploys the rest
 
 // Modules with a command that changes what exists belong to the rollout, with all their commands.
 std::set<std::string> in_rollout(const std::vector<Command>& commands) {
@@ -38,9 +39,12 @@ bool same_look(const std::vector<model::ModuleStatus>& a, const std::vector<mode
 }  // namespace
 
 Supervisor::Supervisor(Parts parts)
-    : parts_(std::move(parts)), history_(parts_.store.load_history()),
+    : parts_(std::move(parts)),
+      history_(parts_.store.load_history()),
       supervising_(parts_.runtime, parts_.facts, parts_.own_generation),
-      rolling_out_(parts_.runtime, parts_.facts, parts_.own_generation), wake_(parts_.executor), save_(parts_.executor) {}
+      rolling_out_(parts_.runtime, parts_.facts, parts_.own_generation),
+      wake_(parts_.executor),
+      save_(parts_.executor) {}
 
 void Supervisor::take_desired(const boost::json::object& desired, std::int64_t version) {
     load_pending_ = false;
@@ -139,8 +143,10 @@ Task<> Supervisor::load_stored() {
 
 Task<> Supervisor::read_system_info() {
     auto info = co_await parts_.runtime.system_info();
-    if (info) system_info_ = std::move(*info);
-    else log::debug("The daemon does not tell about its machine: {}", info.error().text);
+    if (info)
+        system_info_ = std::move(*info);
+    else
+        log::debug("The daemon does not tell about its machine: {}", info.error().text);
 }
 
 void Supervisor::daemon_is_away(const Error& why) {
@@ -180,11 +186,12 @@ Task<> Supervisor::act() {
     std::vector<Command> deploying;
     for (const auto& command : plan_.commands)
         (modules.contains(module_of(command)) ? deploying : supervision).push_back(command);
-    if (!deploying.empty() && !rolling()) start_rollout(std::move(deploying));
+    const bool replaced_soon = parts_.clock.steady() < being_replaced_until_;
+    if (!deploying.empty() && !rolling() && !replaced_soon) start_rollout(std::move(deploying));
     if (!supervision.empty())
-        co_await supervising_.run(std::move(supervision), deployment_, [this](const Command& command, const Result<>& result) {
-            return supervised(command, result);
-        });
+        co_await supervising_.run(
+            std::move(supervision), deployment_,
+            [this](const Command& command, const Result<>& result) { return supervised(command, result); });
 }
 
 void Supervisor::start_rollout(std::vector<Command> commands) {
@@ -204,9 +211,9 @@ Task<> Supervisor::roll_out(std::vector<Command> commands, std::shared_ptr<const
     };
     const Ending ending{*this};
     const auto* wanted = deployment.get();
-    co_await rolling_out_.run(std::move(commands), deployment, [this, wanted](const Command& command, const Result<>& result) {
-        return rolled_out(command, result, wanted);
-    });
+    co_await rolling_out_.run(
+        std::move(commands), deployment,
+        [this, wanted](const Command& command, const Result<>& result) { return rolled_out(command, result, wanted); });
 }
 
 bool Supervisor::supervised(const Command& command, const Result<>& result) {
@@ -224,6 +231,8 @@ bool Supervisor::rolled_out(const Command& command, const Result<>& result, cons
     if (result && std::holds_alternative<Prepare>(command) && module_of(command) == agent_name)
         for (const auto& module : deployment->modules)
             if (module.name == agent_name) history_.agent_update_tried(module.fingerprint, now());
+    if (result && std::holds_alternative<UpdateAgent>(command))
+        being_replaced_until_ = parts_.clock.steady() + time_to_be_replaced;
     save_history();
     wake_.set();
     return deployment == deployment_.get();
@@ -267,8 +276,7 @@ bool Supervisor::daemon_is_long_away() const {
 DeploymentStatus Supervisor::status() const {
     if (rejected_) return {.code = rejected_->why.code, .description = rejected_->why.text};
     if (!deployment_) return {.code = 406, .description = ""};
-    if (daemon_is_long_away())
-        return {.code = 500, .description = "the daemon does not answer: " + daemon_error_};
+    if (daemon_is_long_away()) return {.code = 500, .description = "the daemon does not answer: " + daemon_error_};
     if (!failures_.empty()) return {.code = 500, .description = failures_.text()};
     const bool applying = !planned_ || rolling() || !in_rollout(plan_.commands).empty();
     if (applying) return {.code = 406, .description = fmt::format("version {} is being applied", deployment_->version)};
@@ -281,7 +289,8 @@ std::optional<boost::json::object> Supervisor::report(bool compact) const {
     std::map<std::string, std::string> trouble;
     if (deployment_)
         for (const auto& module : deployment_->modules)
-            if (auto text = failures_.text_of(module.name); !text.empty()) trouble.emplace(module.name, std::move(text));
+            if (auto text = failures_.text_of(module.name); !text.empty())
+                trouble.emplace(module.name, std::move(text));
     static const std::map<std::string, std::string> none;
     return build_report({.deployment = deployment_.get(),
                          .observed = observed_,
@@ -289,7 +298,9 @@ std::optional<boost::json::object> Supervisor::report(bool compact) const {
                          .trouble = trouble,
                          .history = history_,
                          .status = status(),
-                         .last_desired_version = rejected_ ? rejected_->version : deployment_ ? deployment_->version : 0,
+                         .last_desired_version = rejected_     ? rejected_->version
+                                                 : deployment_ ? deployment_->version
+                                                               : 0,
                          .system_info = system_info_,
                          .agent_version = parts_.version,
                          .compact = compact});

@@ -4,9 +4,10 @@
 //   daemon's modules --> History --> Health ---------+--> plan() --> supervision: at once, in this loop
 //                                                               \--> deployment: in the background, one at a time
 //
-// Promises: a module that crashed is restarted on time while another one's image is still being fetched. A bad manifest is
-//           reported and the last good deployment goes on being supervised. A daemon that is away is waited for: nothing
-//           is done that it did not confirm the need of. The last good deployment works at boot with no network.
+// Promises: a module that crashed is restarted on time while another one's image is still being fetched. A bad
+//           manifest is reported and the last good deployment goes on being supervised. A daemon that is away is
+//           waited for: nothing is done that it did not confirm the need of. The last good deployment works at boot
+//           with no network.
 // Threads:  the loop's. Sleeps between looks: 2 s when all is quiet.
 #pragma once
 
@@ -43,7 +44,7 @@ public:
         Clock& clock;
         Executor executor;
         std::string own_generation;
-        std::string version;                      // of this program, as reported
+        std::string version;                     // of this program, as reported
         std::function<void()> on_state_changed;  // report() may have something new
     };
     explicit Supervisor(Parts parts);
@@ -102,9 +103,10 @@ private:
     std::vector<model::ModuleStatus> observed_;
     bool looked_{false};
     Plan plan_;
-    bool planned_{false};  // plan_ belongs to deployment_
+    bool planned_{false};                    // plan_ belongs to deployment_
     std::vector<Command> rollout_commands_;  // of the rollout under way: those that are still to end
     std::unique_ptr<TaskScope> rollout_;
+    SteadyTime being_replaced_until_{};
     std::optional<SteadyTime> daemon_away_since_;
     std::string daemon_error_;
     boost::json::object system_info_;

@@ -33,9 +33,9 @@ void TwinSync::connected() {
 
 void TwinSync::patched(const boost::json::object& patch) {
     switch (copy_.patch_desired(patch)) {
-    case TwinCopy::Patched::applied: handlers_.on_desired(copy_.desired(), copy_.version()); break;
-    case TwinCopy::Patched::gap: unread_.set(); break;
-    case TwinCopy::Patched::ignored: break;
+        case TwinCopy::Patched::applied: handlers_.on_desired(copy_.desired(), copy_.version()); break;
+        case TwinCopy::Patched::gap: unread_.set(); break;
+        case TwinCopy::Patched::ignored: break;
     }
 }
 

@@ -3,8 +3,8 @@
 //   hub --patch--> TwinCopy --whole desired--> Supervisor --state--> document --diff with what the hub has--> hub
 //
 // Promises: a missed patch is noticed by its version and leads to reading the whole twin; so does a reconnect, and once
-//           in a while. A report that the hub refuses is made smaller; if that is refused too, it is not said again until
-//           something changes.
+//           in a while. A report that the hub refuses is made smaller; if that is refused too, it is not said again
+//           until something changes.
 // Threads:  the loop's.
 #pragma once
 
@@ -39,7 +39,11 @@ public:
         std::function<std::optional<boost::json::object>(bool compact)> make_report;  // nullopt: not now
     };
     TwinSync(TwinLink& link, Clock& clock, Executor executor, Duration refresh, Handlers handlers)
-        : link_(link), clock_(clock), refresh_(refresh), handlers_(std::move(handlers)), unread_(executor),
+        : link_(link),
+          clock_(clock),
+          refresh_(refresh),
+          handlers_(std::move(handlers)),
+          unread_(executor),
           unreported_(std::move(executor)) {}
 
     // From the connection.

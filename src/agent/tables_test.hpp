@@ -3,7 +3,7 @@
 
 #include "base/clock.hpp"
 
-#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
 
 #include <filesystem>
 #include <string_view>
@@ -13,8 +13,8 @@ namespace skerry::agent {
 
 // All *.json files of tests/data/<folder>, sorted.
 [[nodiscard]] std::vector<std::filesystem::path> table_files(std::string_view folder);
-// The file's list of cases; throws when it is none.
-[[nodiscard]] boost::json::array read_table(const std::filesystem::path& file);
+// What the file holds; throws when it is no JSON.
+[[nodiscard]] boost::json::value read_json(const std::filesystem::path& file);
 // "400ms", "9s", "10m", "1h".
 [[nodiscard]] Duration parse_duration(std::string_view text);
 

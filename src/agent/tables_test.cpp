@@ -1,4 +1,4 @@
-#include "agent/test_files.hpp"
+#include "agent/tables_test.hpp"
 
 #include <doctest/doctest.h>
 
@@ -15,16 +15,17 @@ namespace skerry::agent {
 
 std::vector<std::filesystem::path> table_files(std::string_view folder) {
     std::vector<std::filesystem::path> files;
-    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(SKERRY_SOURCE_DIR) / "tests/data" / folder))
+    const auto place = std::filesystem::path(SKERRY_SOURCE_DIR) / "tests/data" / folder;
+    for (const auto& entry : std::filesystem::directory_iterator(place))
         if (entry.path().extension() == ".json") files.push_back(entry.path());
     std::ranges::sort(files);
     return files;
 }
 
-boost::json::array read_table(const std::filesystem::path& file) {
+boost::json::value read_json(const std::filesystem::path& file) {
     std::ifstream stream(file);
     const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-    return boost::json::parse(text).as_array();
+    return boost::json::parse(text);
 }
 
 Duration parse_duration(std::string_view text) {

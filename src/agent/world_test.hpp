@@ -1,0 +1,175 @@
+// For tests: a device in one thread and on virtual time: a daemon with modules, a hub with a twin, and the agent
+// between them, which can be killed and booted again.
+#pragma once
+
+#include "agent/supervisor.hpp"
+#include "agent/twin_sync.hpp"
+#include "base/loop.hpp"
+#include "base/task_scope.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace skerry::sim {
+class TemporaryFolder;
+}
+
+namespace skerry::agent::testing {
+
+class VirtualClock final : public Clock {
+public:
+    explicit VirtualClock(Loop& loop) : loop_(loop) {}
+    WallTime wall() const override { return wall_; }
+    SteadyTime steady() const override { return steady_; }
+    Task<> sleep_until(SteadyTime when) override;
+
+    void advance(Duration duration);  // everything due on the way runs, in order
+    void jump_wall(Duration by) { wall_ += by; }
+
+private:
+    struct Sleeper;
+    void settle();
+    Loop& loop_;
+    SteadyTime steady_{std::chrono::hours(1)};
+    WallTime wall_{std::chrono::sys_days(std::chrono::year(2030) / 1 / 1)};
+    std::multimap<SteadyTime, std::shared_ptr<Sleeper>> sleepers_;
+};
+
+// The daemon: keeps modules, writes down what it was asked.
+class FakeDaemon final : public ModuleRuntime {
+public:
+    explicit FakeDaemon(Clock& clock, Executor executor) : clock_(clock), released_(std::move(executor)) {}
+
+    bool away{false};
+    bool hub_away{false};           // identities can't be made
+    std::set<std::string> refused;  // "prepare filter": fails
+    std::set<std::string> slow;     // "prepare filter": hangs until release()
+    std::map<std::string, model::ModuleStatus> modules;
+    std::map<std::string, model::ModuleSpec> specs;  // as last created or updated
+    std::map<std::string, daemonapi::IdentityEntry> ids;
+    std::vector<std::string> calls;  // without list
+
+    void add_agent(std::string image);
+    void crash(const std::string& module, int exit_code);
+    void release() {
+        slow.clear();
+        released_.notify();
+    }
+    [[nodiscard]] std::vector<std::string> take_calls() { return std::exchange(calls, {}); }
+    [[nodiscard]] std::size_t count(const std::string& call) const;
+    [[nodiscard]] bool running(const std::string& module) const;
+
+    Task<Result<std::vector<model::ModuleStatus>>> list() override;
+    Task<Result<>> prepare(model::ModuleSpec spec) override;
+    Task<Result<>> create(model::ModuleSpec spec) override;
+    Task<Result<>> update(model::ModuleSpec spec, bool start) override;
+    Task<Result<>> start(std::string name) override;
+    Task<Result<>> stop(std::string name) override;
+    Task<Result<>> restart(std::string name) override;
+    Task<Result<>> remove(std::string name) override;
+    Task<Result<std::vector<daemonapi::IdentityEntry>>> identities() override;
+    Task<Result<daemonapi::IdentityEntry>> create_identity(std::string module_id) override;
+    Task<Result<>> delete_identity(std::string module_id) override;
+    Task<Result<boost::json::object>> system_info() override;
+
+private:
+    [[nodiscard]] Task<Result<>> asked(std::string call);
+    void put(const model::ModuleSpec& spec, bool start);
+    void run(model::ModuleStatus& module);
+
+    Clock& clock_;
+    Signal released_;
+};
+
+// The hub's side of the twin.
+class FakeHub final : public TwinLink {
+public:
+    bool online{false};
+    boost::json::object desired;
+    boost::json::object reported;
+    std::int64_t version{0};
+    std::size_t reads{0};
+    std::size_t largest_report{32 * 1024};
+    std::vector<boost::json::object> patches;
+
+    bool connected() const override { return online; }
+    Task<Result<boost::json::object>> get_twin() override;
+    Task<Result<>> report(boost::json::object patch) override;
+
+    [[nodiscard]] int code() const;
+    [[nodiscard]] std::string description() const;
+    // "modules.filter.runtimeStatus" as text; "" when absent.
+    [[nodiscard]] std::string at(std::string_view path) const;
+};
+
+class XorSeal final : public Seal {
+public:
+    bool away{false};
+    Task<Result<std::string>> encrypt(std::string plaintext, std::string iv) override;
+    Task<Result<std::string>> decrypt(std::string ciphertext, std::string iv) override;
+};
+
+class CountingRandom final : public Random {
+public:
+    void fill(std::span<unsigned char> out) override {
+        for (auto& byte : out) byte = next_++;
+    }
+
+private:
+    unsigned char next_{1};
+};
+
+class World {
+public:
+    World();
+    ~World();
+
+    Loop loop;
+    VirtualClock clock{loop};
+    FakeDaemon daemon{clock, loop.executor()};
+    FakeHub hub;
+    XorSeal seal;
+    CountingRandom random;
+    std::unique_ptr<storage::Files> files{storage::make_system_files()};
+    std::filesystem::path folder;  // the device's disk
+    Settings settings;
+    DeviceFacts facts;
+
+    void boot();  // a new agent process
+    void kill();  // it ends without a word
+    void stop();  // it ends in order
+    void run_for(Duration duration) { clock.advance(duration); }
+
+    void go_online();
+    void go_offline() { hub.online = false; }
+    // A whole new manifest: on the hub, and as a patch to the agent when it is online.
+    void deploy(boost::json::object manifest);
+    // The twin changed while nobody listened, or the patch was lost.
+    void change_quietly(boost::json::object manifest);
+
+    [[nodiscard]] Supervisor& supervisor() { return life_->supervisor; }
+
+private:
+    struct Life {
+        Life(World& world);
+        Store store;
+        Supervisor supervisor;
+        TwinSync sync;
+        TaskScope scope;
+    };
+    std::unique_ptr<sim::TemporaryFolder> disk_;
+    std::unique_ptr<Life> life_;
+};
+
+// A manifest with edgeHub and these modules: {"filter": {"env": {…}, "restartPolicy": …, "image": …}}.
+[[nodiscard]] boost::json::object manifest_of(boost::json::object modules);
+
+}  // namespace skerry::agent::testing
