@@ -40,9 +40,15 @@ public:
         if (auto alive = check(); !alive) return alive;
         const auto begun = disk_.begin(path_);
         if (disk_.off_) return begun;
-        if (begun)
-            for (const auto& made : node_->pending) apply(node_->durable, made);
-        node_->pending.clear();  // as the kernel does: after an error the pages are clean, and lost
+        if (!begun) {
+            // As the kernel does: what was not written is lost, and is still what readers see.
+            auto seen = node_->now;
+            disk_.forget(*node_);
+            node_->now = std::move(seen);
+            return begun;
+        }
+        for (const auto& made : node_->pending) apply(node_->durable, made);
+        node_->pending.clear();
         return begun;
     }
 
@@ -238,6 +244,7 @@ void Disk::restore_power() {
     for (auto& [path, node] : names_) forget(*node);
     off_ = false;
     cut_at_ = 0;
+    failures_.clear();
     ++lives_;
 }
 

@@ -42,10 +42,11 @@ public:
     // calls fail.
     void cut_power_at(std::uint64_t operation) { cut_at_ = operation; }
     [[nodiscard]] bool is_off() const { return off_; }
-    // Forgets what was not synced (cutting the power now if it is still on) and goes on. Old files stay dead.
+    // Forgets what was not synced (cutting the power now if it is still on), and planned faults. Old files stay dead.
     void restore_power();
 
-    // The operation of that number fails, once. A failed sync_data forgets what it should have made durable.
+    // The operation of that number fails, once. A failed sync_data forgets part of what it should
+    // have made durable, and the next one doesn't make up for it.
     void fail_at(std::uint64_t operation, Errc code) { failures_[operation] = code; }
     void set_capacity(std::uint64_t bytes) { capacity_ = bytes; }
 
