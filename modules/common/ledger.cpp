@@ -2,34 +2,35 @@
 
 #include "base/log.hpp"
 
+#include <fmt/core.h>
+
+#include <cerrno>
+#include <utility>
+
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
+namespace skerry::modules {
 
-namespace samples {
-
-Ledger::Ledger() {
-    const char* path = std::getenv("SKERRY_LEDGER");
-    if (path == nullptr || *path == '\0') return;
-    file_ = ::open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (file_ < 0) skerry::log::error("the ledger {} can't be opened: {}", path, std::strerror(errno));
+Result<Ledger> Ledger::open(const std::string& path) {
+    if (path.empty()) return Ledger(-1);
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (descriptor < 0) return fail(system_error("opening the ledger " + path, errno));
+    return Ledger(descriptor);
 }
+
+Ledger::Ledger(Ledger&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)), failed_(other.failed_) {}
 
 Ledger::~Ledger() {
-    if (file_ >= 0) ::close(file_);
+    if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-void Ledger::note(std::string_view what, std::string_view id) {
-    if (file_ < 0) return;
-    std::string line(what);
-    line += ' ';
-    line += id;
-    line += '\n';
-    if (::write(file_, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
-        skerry::log::error("the ledger can't be written: {}", std::strerror(errno));
+void Ledger::add(std::string_view verb, std::string_view id) {
+    if (descriptor_ < 0) return;
+    const auto line = fmt::format("{} {}\n", verb, id);
+    if (::write(descriptor_, line.data(), line.size()) == static_cast<ssize_t>(line.size()) || failed_) return;
+    failed_ = true;
+    log::error("{}", system_error("writing the ledger", errno).text);
 }
 
-}  // namespace samples
+}  // namespace skerry::modules

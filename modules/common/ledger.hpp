@@ -1,24 +1,31 @@
-// What a sample module notes of every message, for whoever adds up afterwards: one line each, appended with one write, so
-// that a kill loses no earlier line.
+// A file with one line per message that was dealt with, so that somebody else can count what was lost.
+//
+// Promises: lines are only ever added, each with one write that other writers can't split (O_APPEND); a line is in the
+//           file when add() returns, so a crash of the process loses none.
 #pragma once
+
+#include "base/result.hpp"
 
 #include <string>
 #include <string_view>
 
-namespace samples {
+namespace skerry::modules {
 
 class Ledger {
 public:
-    // The file that SKERRY_LEDGER names; without it notes go nowhere.
-    Ledger();
+    // An empty path gives a ledger that writes nothing.
+    [[nodiscard]] static Result<Ledger> open(const std::string& path);
+    Ledger(Ledger&& other) noexcept;
+    Ledger& operator=(Ledger&&) = delete;
     ~Ledger();
-    Ledger(const Ledger&) = delete;
-    Ledger& operator=(const Ledger&) = delete;
 
-    void note(std::string_view what, std::string_view id);  // "<what> <id>\n"
+    // "<verb> <id>\n". A failure is reported in the log once.
+    void add(std::string_view verb, std::string_view id);
 
 private:
-    int file_{-1};
+    explicit Ledger(int descriptor) : descriptor_(descriptor) {}
+    int descriptor_;
+    bool failed_{false};
 };
 
-}  // namespace samples
+}  // namespace skerry::modules
