@@ -126,7 +126,7 @@ Task<bool> Scope::ask_about(model::Identity identity, CloudLink& link) {
             asked_.erase(identity);
             co_return false;
         }
-        answer->clear();
+        answer = std::vector<iothub::ScopeIdentity>{};
     }
     const auto is_target = [&identity](const auto& found) { return found.identity == identity; };
     if (std::ranges::none_of(*answer, is_target)) drop(identity);

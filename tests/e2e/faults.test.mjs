@@ -69,7 +69,7 @@ test('the hub is killed ten times in mid-stream: every acknowledged message arri
     const kills = long ? 100 : 10;
     for (let kill = 0; kill < kills; ++kill) {
       const before = world.lines('sensor', 'sent').length;
-      process.kill(world.pid('hub'), 'SIGKILL');
+      process.kill(await until('the hub runs', () => world.pid('hub')), 'SIGKILL');
       await until(`messages are acknowledged again after kill ${kill + 1}`,
         () => world.lines('sensor', 'sent').length > before + 20, 60);
     }

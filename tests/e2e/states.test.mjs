@@ -16,8 +16,8 @@ test('a crashing module restarts with back-off, visible in skerry list and in th
       const crasher = reported(world).modules?.crasher;
       return crasher?.restartCount >= 2 && crasher.runtimeStatus === 'backoff' && crasher.exitCode === 3;
     }, 40);
-    const list = world.cli('list', '-H', `unix://${world.management}`);
-    assert.match(list, /crasher\s+\S+\s+Failed \(3\)/i);
+    await until('skerry list shows the failure', () =>
+      /crasher\s+failed\s+Failed \(3\)/.test(world.cli('list', '-H', `unix://${world.management}`)));
     assert.match(world.cli('logs', 'crasher', '-H', `unix://${world.management}`), /about to fail/);
     const { edgeHub } = await world.modules();
     assert.equal(edgeHub.state, 'running');

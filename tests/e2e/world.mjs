@@ -75,7 +75,8 @@ export class World {
   }
 
   cli(...args) {
-    return execFileSync(skerry, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 30000 });
+    return execFileSync(skerry, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 30000,
+      maxBuffer: 1 << 28 });
   }
   cloudCli(...args) { return this.cli('cloud', ...args, '--data', this.cloudData); }
 
