@@ -98,7 +98,7 @@ Result<> check(const codec::HttpResponse& response, std::string_view what) {
 Task<Result<codec::HttpResponse>> call(net::HttpClient& http, codec::HttpRequest request, Duration limit) {
     const auto what = fmt::format("{} {}", request.method, request.raw_path());
     auto response = co_await http.exchange(std::move(request), limit);
-    if (!response) co_return fail(response.error().while_doing(what));
+    if (!response) co_return fail(response.error().while_doing("calling the daemon"));
     if (const auto checked = check(*response, what); !checked) co_return fail(checked.error());
     co_return std::move(*response);
 }

@@ -1,12 +1,9 @@
 #include "sdk/blocking_module_client.hpp"
 
 #include "base/log.hpp"
-#include "base/loop.hpp"
 #include "base/timeout.hpp"
-#include "base/worker.hpp"
 #include "model/twin.hpp"
-#include "sdk/blocking_loop.hpp"
-#include "sdk/module_client.hpp"
+#include "sdk/blocking_state.hpp"
 
 #include <fmt/core.h>
 #include <boost/json/serialize.hpp>
@@ -16,18 +13,11 @@
 
 namespace skerry::sdk {
 
-// The handlers run on a worker: they block, and the loop must go on meanwhile, not least for their own sends.
-struct BlockingModuleClient::State {
-    BlockingLoop loop;
-    std::unique_ptr<ModuleClient> client;  // used on the loop's thread only
-    std::unique_ptr<Worker> worker{make_thread_worker("skerry-handlers")};
-};
-
 namespace {
 using State = BlockingModuleClient::State;
 
-Task<Result<>> create_client(Platform platform, State& state) {
-    auto client = co_await ModuleClient::from_environment(platform);
+Task<Result<>> keep(State& state, Task<Result<std::unique_ptr<ModuleClient>>> made) {
+    auto client = co_await std::move(made);
     if (!client) co_return fail(client.error());
     state.client = std::move(*client);
     co_return Result<>{};
@@ -117,10 +107,13 @@ Task<Result<>> close_client(State& state) {
 }
 }  // namespace
 
+Result<> BlockingModuleClient::State::create(const Make& make) {
+    return loop.call<void>([this, &make](Platform platform) { return keep(*this, make(platform)); });
+}
+
 Result<std::unique_ptr<BlockingModuleClient>> BlockingModuleClient::from_environment() {
     const auto state = std::make_shared<State>();
-    const auto created =
-        state->loop.call<void>([&state](Platform platform) { return create_client(platform, *state); });
+    const auto created = state->create([](Platform platform) { return ModuleClient::from_environment(platform); });
     if (!created) return fail(created.error());
     return std::make_unique<BlockingModuleClient>(state);
 }
