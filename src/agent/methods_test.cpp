@@ -18,7 +18,7 @@ Task<> ask(World& world, iothub::MethodRequest request, iothub::MethodResponse& 
 
 iothub::MethodResponse answer_to(World& world, std::string method, std::string payload) {
     iothub::MethodResponse response;
-    TaskScope scope(world.loop.executor());
+    TaskScope scope(world.executor());
     scope.spawn("method", ask(world, {.method = std::move(method), .payload = std::move(payload)}, response));
     world.run_for(Duration{});
     return response;

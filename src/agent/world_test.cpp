@@ -2,6 +2,7 @@
 
 #include "model/twin.hpp"
 #include "sim/temporary_folder.hpp"
+#include "sim/world.hpp"
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
@@ -12,37 +13,6 @@
 namespace skerry::agent::testing {
 
 namespace json = boost::json;
-
-struct VirtualClock::Sleeper {
-    explicit Sleeper(Executor executor) : done(std::move(executor)) {}
-    Event done;
-};
-
-Task<> VirtualClock::sleep_until(SteadyTime when) {
-    if (when <= steady_) co_return;
-    const auto sleeper = std::make_shared<Sleeper>(loop_.executor());
-    sleepers_.emplace(when, sleeper);
-    co_await sleeper->done.wait();
-}
-
-void VirtualClock::settle() {
-    while (loop_.poll() > 0) {}
-}
-
-void VirtualClock::advance(Duration duration) {
-    const auto end = steady_ + duration;
-    settle();
-    while (!sleepers_.empty() && sleepers_.begin()->first <= end) {
-        const auto [when, sleeper] = *sleepers_.begin();
-        sleepers_.erase(sleepers_.begin());
-        wall_ += when - steady_;
-        steady_ = when;
-        sleeper->done.set();
-        settle();
-    }
-    wall_ += end - steady_;
-    steady_ = end;
-}
 
 void FakeDaemon::add_agent(std::string image) {
     auto& agent = modules["edgeAgent"];
@@ -219,28 +189,36 @@ Task<Result<std::string>> XorSeal::decrypt(std::string ciphertext, std::string i
 }
 
 World::Life::Life(World& world)
-    : store(*world.files, world.random, world.seal, world.folder / "edgeAgent"),
+    : store(*world.files, world.virtual_->random(), world.seal, world.folder / "edgeAgent"),
       supervisor({.settings = world.settings,
                   .facts = world.facts,
                   .runtime = world.daemon,
                   .store = store,
-                  .clock = world.clock,
-                  .executor = world.loop.executor(),
+                  .clock = world.clock(),
+                  .executor = world.executor(),
                   .own_generation = "g-agent",
                   .version = "1.2.3",
                   .on_state_changed = [this] { sync.state_changed(); }}),
-      sync(world.hub, world.clock, world.loop.executor(), world.settings.refresh,
+      sync(world.hub, world.clock(), world.executor(), world.settings.refresh,
            {.on_desired = [this](const json::object& desired,
                                  std::int64_t version) { supervisor.take_desired(desired, version); },
             .make_report = [this](bool compact) { return supervisor.report(compact); }}),
-      scope(world.loop.executor()) {
+      scope(world.executor()) {
     scope.spawn("supervision", supervisor.keep_running());
     scope.spawn("saving", supervisor.keep_saving());
     scope.spawn("reading", sync.keep_reading());
     scope.spawn("reporting", sync.keep_reporting());
 }
 
-World::World() : disk_(std::make_unique<sim::TemporaryFolder>()) {
+Executor World::executor() { return virtual_->executor(); }
+Clock& World::clock() { return virtual_->clock(); }
+void World::run_for(Duration duration) { virtual_->run_for(duration); }
+void World::jump_wall(Duration by) { virtual_->clock().jump_wall(by); }
+
+World::World()
+    : virtual_(std::make_unique<sim::World>()),
+      disk_(std::make_unique<sim::TemporaryFolder>()),
+      daemon(clock(), executor()) {
     folder = disk_->path();
     facts.device_id = "d";
     facts.hub_host = "hub.example";
@@ -256,7 +234,7 @@ World::~World() { kill(); }
 void World::boot() {
     life_ = std::make_unique<Life>(*this);
     if (hub.online) go_online();
-    clock.advance(Duration{});
+    virtual_->settle();
 }
 
 namespace {
@@ -272,18 +250,18 @@ Task<> say(TwinSync& sync) { static_cast<void>(co_await sync.say_farewell()); }
 
 void World::kill() {
     if (!life_) return;
-    TaskScope ending(loop.executor());
+    TaskScope ending(executor());
     ending.spawn("end", end(life_->scope, life_->supervisor));
-    clock.advance(Duration{});
+    virtual_->settle();
     life_.reset();
 }
 
 void World::stop() {
-    TaskScope ending(loop.executor());
+    TaskScope ending(executor());
     ending.spawn("end", end(life_->scope, life_->supervisor));
-    clock.advance(Duration{});
+    virtual_->settle();
     ending.spawn("farewell", say(life_->sync));
-    clock.advance(Duration{});
+    virtual_->settle();
     life_.reset();
 }
 

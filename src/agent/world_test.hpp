@@ -4,7 +4,6 @@
 
 #include "agent/supervisor.hpp"
 #include "agent/twin_sync.hpp"
-#include "base/loop.hpp"
 #include "base/task_scope.hpp"
 
 #include <boost/json/object.hpp>
@@ -20,28 +19,10 @@
 
 namespace skerry::sim {
 class TemporaryFolder;
-}
+class World;
+}  // namespace skerry::sim
 
 namespace skerry::agent::testing {
-
-class VirtualClock final : public Clock {
-public:
-    explicit VirtualClock(Loop& loop) : loop_(loop) {}
-    WallTime wall() const override { return wall_; }
-    SteadyTime steady() const override { return steady_; }
-    Task<> sleep_until(SteadyTime when) override;
-
-    void advance(Duration duration);  // everything due on the way runs, in order
-    void jump_wall(Duration by) { wall_ += by; }
-
-private:
-    struct Sleeper;
-    void settle();
-    Loop& loop_;
-    SteadyTime steady_{std::chrono::hours(1)};
-    WallTime wall_{std::chrono::sys_days(std::chrono::year(2030) / 1 / 1)};
-    std::multimap<SteadyTime, std::shared_ptr<Sleeper>> sleepers_;
-};
 
 // The daemon: keeps modules, writes down what it was asked.
 class FakeDaemon final : public ModuleRuntime {
@@ -117,27 +98,24 @@ public:
     Task<Result<std::string>> decrypt(std::string ciphertext, std::string iv) override;
 };
 
-class CountingRandom final : public Random {
-public:
-    void fill(std::span<unsigned char> out) override {
-        for (auto& byte : out) byte = next_++;
-    }
-
-private:
-    unsigned char next_{1};
-};
-
 class World {
 public:
     World();
     ~World();
 
-    Loop loop;
-    VirtualClock clock{loop};
-    FakeDaemon daemon{clock, loop.executor()};
+private:
+    std::unique_ptr<sim::World> virtual_;
+    std::unique_ptr<sim::TemporaryFolder> disk_;
+
+public:
+    [[nodiscard]] Executor executor();
+    [[nodiscard]] Clock& clock();
+    void run_for(Duration duration);
+    void jump_wall(Duration by);
+
+    FakeDaemon daemon;
     FakeHub hub;
     XorSeal seal;
-    CountingRandom random;
     std::unique_ptr<storage::Files> files{storage::make_system_files()};
     std::filesystem::path folder;  // the device's disk
     Settings settings;
@@ -146,7 +124,6 @@ public:
     void boot();  // a new agent process
     void kill();  // it ends without a word
     void stop();  // it ends in order
-    void run_for(Duration duration) { clock.advance(duration); }
 
     void go_online();
     void go_offline() { hub.online = false; }
@@ -165,7 +142,6 @@ private:
         TwinSync sync;
         TaskScope scope;
     };
-    std::unique_ptr<sim::TemporaryFolder> disk_;
     std::unique_ptr<Life> life_;
 };
 
