@@ -7,6 +7,7 @@
 #include "crypto/crypto.hpp"
 #include "hub/test_hub.hpp"
 #include "net/http.hpp"
+#include "sim/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
 #include <boost/json/parse.hpp>

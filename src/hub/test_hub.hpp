@@ -5,7 +5,6 @@
 #include "base/loop.hpp"
 #include "codec/mqtt.hpp"
 #include "hub/core.hpp"
-#include "sim/temporary_folder.hpp"
 
 #include <boost/json/object.hpp>
 
@@ -47,6 +46,7 @@ class TestClient;
 class TestHub {
 public:
     explicit TestHub(Executor executor);
+    ~TestHub();
 
     // Starts (again) on the same state folder.
     [[nodiscard]] Task<> start();
@@ -73,7 +73,8 @@ private:
     SystemRandom random_;
     std::unique_ptr<net::Network> network_;
     std::unique_ptr<storage::Files> files_;
-    sim::TemporaryFolder folder_;
+    struct Folder;
+    std::unique_ptr<Folder> folder_;
     std::unique_ptr<Worker> worker_;
     std::shared_ptr<net::TlsServer> server_tls_;
     std::shared_ptr<net::TlsClient> client_tls_;

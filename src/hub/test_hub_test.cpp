@@ -6,6 +6,7 @@
 #include "hub/queue/queue_store.hpp"
 #include "iothub/sas.hpp"
 #include "model/twin.hpp"
+#include "sim/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -109,15 +110,20 @@ std::vector<std::string> PaperCloud::bodies_of(std::string_view sender) const {
 // --- the hub
 // ------------------------------------------------------------------------------------------------------------
 
+struct TestHub::Folder {
+    sim::TemporaryFolder folder;
+};
+
 TestHub::TestHub(Executor executor)
     : settings(identity("edge1/$edgeHub")),
       executor_(executor),
       network_(net::make_system_network(executor)),
       files_(storage::make_system_files()),
+      folder_(std::make_unique<Folder>()),
       worker_(make_thread_worker("test-state")) {
     settings.hub_host = "hub.example.net";
     settings.edge_host = "localhost";
-    settings.folder = folder_.path();
+    settings.folder = folder_->folder.path();
     settings.mqtt.listen_address = "127.0.0.1";
     settings.mqtt.port = 0;
     settings.reported_sync = 1ms;
@@ -143,9 +149,11 @@ Task<Result<std::string>> reversed(std::string text, std::string) {
 Task<Result<std::string>> signature(std::string text) { co_return text; }
 }  // namespace
 
+TestHub::~TestHub() = default;
+
 Task<> TestHub::start() {
-    auto state = co_await StateStore::open(folder_ / "hub.db", *worker_, {reversed, reversed}, random_);
-    auto queues = co_await QueueStore::open(*files_, folder_ / "queue", *worker_, clock, executor_,
+    auto state = co_await StateStore::open(folder_->folder / "hub.db", *worker_, {reversed, reversed}, random_);
+    auto queues = co_await QueueStore::open(*files_, folder_->folder / "queue", *worker_, clock, executor_,
                                             {.segment_bytes = 1024 * 1024});
     auto core = Core::create(
         {.settings = settings,

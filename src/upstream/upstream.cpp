@@ -6,7 +6,7 @@
 #include "hub/turn.hpp"
 #include "upstream/ways.hpp"
 
-#include <fmt/format.h>
+#include <algorithm>
 
 namespace skerry::upstream {
 
@@ -15,6 +15,18 @@ using namespace std::chrono_literals;
 namespace {
 
 Error no_room() { return {Errc::full, "as many connections to the cloud as allowed are in use"}; }
+
+// Outputs, operations and expiries are between a client and its hub: the cloud never hears of them (edge-hub.md 7.2).
+model::SharedMessage as_forwarded(model::SharedMessage message) {
+    const auto stays = [](const auto& property) {
+        return property.first == "outputName" || property.first == "operation" ||
+               property.first == "absolute-expiry-time";
+    };
+    if (std::ranges::none_of(message->system, stays)) return message;
+    auto forwarded = std::make_shared<model::Message>(*message);
+    std::erase_if(forwarded->system, stays);
+    return forwarded;
+}
 
 class Link final : public hub::CloudLink {
 public:
@@ -40,7 +52,7 @@ public:
         const auto way = ways_.open(sender);
         if (!way) co_return fail(no_room());
         const InUse use(way, config_.clock);
-        co_return co_await way->client->send(std::move(message));
+        co_return co_await way->client->send(as_forwarded(std::move(message)));
     }
 
     Task<> wait_ready(model::Identity sender) override {
