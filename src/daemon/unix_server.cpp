@@ -29,7 +29,7 @@ Task<> UnixServer::accept_all() {
             if (stream.error().code != Errc::closed) log::error("{}: {}", name_, stream.error().text);
             co_return;
         }
-        if (connections_ >= most_) {
+        if (scope_.size() > most_) {  // this loop is one of its tasks
             log::warn("{}: more than {} connections at once; one was closed", name_, most_);
             continue;
         }
@@ -38,11 +38,6 @@ Task<> UnixServer::accept_all() {
 }
 
 Task<> UnixServer::serve(std::unique_ptr<net::Stream> stream) {
-    struct Counted {
-        explicit Counted(std::size_t& count) : count_(count) { ++count_; }
-        ~Counted() { --count_; }
-        std::size_t& count_;
-    } const counted(connections_);
     co_await net::serve_http(*stream, platform_.clock, handler_);
 }
 

@@ -30,7 +30,6 @@ private:
     std::unique_ptr<net::Listener> listener_;
     net::HttpHandler handler_;
     std::size_t most_;
-    std::size_t connections_{0};
     TaskScope scope_;
 };
 

@@ -268,14 +268,15 @@ Task<Result<>> Processes::start_shim(ModulePtr module) {
     auto pipe = Descriptor::adopt(platform_.executor, spawned->answer.release());
     if (!pipe) co_return std::unexpected(pipe.error());
     const auto answer = co_await with_timeout<std::string>(platform_.clock, 30s, read_line(*pipe));
-    if (!answer) co_return fail(answer.error().while_doing("waiting for its shim"));
-    if (*answer == "busy") {
-        ::waitpid(spawned->pid, nullptr, 0);  // it ends at once
-        co_return co_await adopt_busy(module);
-    }
     refresh(module);
     note_change(*module);
+    // A shim that refused and made no record ends at once, and nobody else would reap it.
+    const bool refused = answer ? *answer != "ok" : answer.error().code != Errc::timeout;
+    const bool has_record = module->run && module->run->shim.pid == spawned->pid;
+    if (refused && !has_record) ::waitpid(spawned->pid, nullptr, 0);
+    if (!answer) co_return fail(answer.error().while_doing("waiting for its shim"));
     if (*answer == "ok") co_return Result<>{};
+    if (*answer == "busy") co_return co_await adopt_busy(module);
     co_return fail(Errc::malformed, answer->starts_with("error ") ? answer->substr(6) : *answer);
 }
 

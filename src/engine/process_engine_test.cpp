@@ -453,3 +453,20 @@ TEST_CASE("binds appear in the module only, or are reported as ignored") {
         co_await engine->close();
     });
 }
+
+TEST_CASE("a limit is in force for the module, or its status says that it is not") {
+    World world;
+    world.bundle("m", "cat /proc/self/cgroup > $1/new; mv $1/new $1/groups; while :; do sleep 0.05; done");
+    run(world, [&]() -> Task<> {
+        auto engine = world.engine();
+        REQUIRE(co_await engine->create(World::spec("m", "m", R"({"HostConfig":{"Memory":134217728}})")));
+        REQUIRE(co_await engine->start("m"));
+        co_await wait_file(world, "groups");
+        const auto status = (co_await engine->inspect("m")).value();
+        const bool applied = world.text("groups").find("/skerry-") != std::string::npos;
+        const bool reported = status.description.find("HostConfig.Memory could not be applied: ") != std::string::npos;
+        CHECK(applied != reported);
+        REQUIRE(co_await engine->remove("m"));
+        co_await engine->close();
+    });
+}

@@ -1,0 +1,14 @@
+// Any request target is a log query, or a refusal; never a crash.
+#include "daemon/log_query.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    skerry::codec::HttpRequest request;
+    request.target.assign(reinterpret_cast<const char*>(data), size);
+    static_cast<void>(skerry::daemon::parse_log_query(request, skerry::WallTime(std::chrono::seconds(1'700'000'000))));
+    static_cast<void>(skerry::daemon::parse_log_time(request.target, skerry::WallTime{}));
+    return 0;
+}
