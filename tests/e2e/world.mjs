@@ -223,6 +223,9 @@ export class World {
     const mine = () => fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
       if (pid === process.pid || pid === this.cloud?.pid) return false;
       try {
+        // A module's shim says nothing of its world; but this network namespace has only one world at a time.
+        const here = fs.readlinkSync(`/proc/${pid}/ns/net`) === fs.readlinkSync('/proc/self/ns/net');
+        if (here && fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('module-shim')) return true;
         return fs.readFileSync(`/proc/${pid}/environ`, 'utf8').includes(this.root) ||
           fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.root);
       } catch {

@@ -141,9 +141,12 @@ Rest::Reply Rest::on_scope(const Call& call, model::Identity actor) {
     if (!single) co_return refuse(no_such_call(call.request));
     const auto target = target_module.empty() ? device_of(target_device) : module_of(target_device, target_module);
     if (!target) co_return refuse(target.error());
-    const auto& first = chain.front();
-    if (first != target->device_id() && first != target->id())
-        co_return refuse(HubCode::unauthorized_access, "the auth chain must begin with the target");
+    // The chain begins with the target, or with the edge device that asks for one of its children.
+    if (chain.front() != target->device_id() && chain.front() != target->id()) {
+        chain.insert(chain.begin(), target->device_id());
+        const auto child = co_await hub_.ask([&](Stores& stores) { return stores.registry.check_chain(chain); });
+        if (!child) co_return refuse(child.error());
+    }
     co_return co_await scope_target(*target);
 }
 
