@@ -13,7 +13,7 @@ namespace wire = codec::mqtt;
 
 namespace {
 struct Case {
-    const char* what;
+    std::string what;
     wire::ConnectCode expected;
     std::function<void(TestHub&, wire::Connect&)> change;
 };
@@ -85,7 +85,8 @@ TEST_CASE("MQTT 5 gets 'unacceptable protocol', anything else than CONNECT gets 
         CHECK((co_await five->expect<wire::Connack>()).code == wire::ConnectCode::unacceptable_protocol);
         CHECK_FALSE((co_await five->receive()).has_value());
 
-        for (const auto* garbage : {"GET / HTTP/1.1\r\n\r\n", "\xc0\x01\x00", "\x10\xff\xff\xff\xff\xff"}) {
+        const std::vector<std::string> all{"GET / HTTP/1.1\r\n\r\n", {"\xc0\x01\x00", 3}, "\x10\xff\xff\xff\xff\xff"};
+        for (const auto& garbage : all) {
             const auto client = co_await hub.dial();
             co_await client->send_bytes(garbage);
             CHECK_FALSE((co_await client->receive()).has_value());
@@ -103,7 +104,7 @@ TEST_CASE("what a client must not send closes its connection and nobody else's")
                                 wire::QoS qos = wire::QoS::at_least_once) {
             return wire::Publish{.topic = std::move(topic), .payload = std::move(payload), .qos = qos, .id = 5};
         };
-        const std::vector<std::pair<const char*, wire::Packet>> bad{
+        const std::vector<std::pair<std::string, wire::Packet>> bad{
             {"an unknown topic", publish("devices/leaf1/telemetry")},
             {"another device's topic", publish("devices/edge1/messages/events/")},
             {"a module's topic", publish("devices/leaf1/modules/m/messages/events/")},
@@ -111,7 +112,7 @@ TEST_CASE("what a client must not send closes its connection and nobody else's")
             {"an unknown twin request", publish("$iothub/twin/DELETE/?$rid=1")},
             {"a twin request without an id", publish("$iothub/twin/GET/")},
             {"QoS 2", publish("devices/leaf1/messages/events/", "x", wire::QoS::exactly_once)},
-            {"a message that is too large", publish("devices/leaf1/messages/events/", std::string(262'000, 'x'))},
+            {"a message that is too large", publish("devices/leaf1/messages/events/", std::string(262'100, 'x'))},
             {"a packet that is too large", publish("devices/leaf1/messages/events/", std::string(300'000, 'x'))},
             {"a second CONNECT", connect_packet("leaf1", "x")},
             {"a server's packet", wire::Connack{}},
@@ -152,15 +153,18 @@ TEST_CASE("an identity that was removed or disabled in the cloud is disconnected
     with_hub([](TestHub& hub) -> Task<> {
         const auto leaf = co_await hub.connect("leaf1");
         const auto sensor = co_await hub.connect("edge1/sensor");
-        std::erase_if(hub.cloud.identities, [](const auto& known) { return known.identity.id() == "leaf1"; });
+        const auto filter = co_await hub.connect("edge1/filter");
+        std::erase_if(hub.cloud.identities, [](const auto& known) { return known.identity.id() == "edge1/sensor"; });
         for (auto& known : hub.cloud.identities)
-            if (known.identity.id() == "edge1/sensor") known.enabled = false;
+            if (known.identity.id() == "leaf1") known.enabled = false;
         hub.go_online();
         CHECK_FALSE((co_await leaf->receive()).has_value());
         CHECK_FALSE((co_await sensor->receive()).has_value());
         const auto again = co_await hub.dial();
         CHECK((co_await again->handshake(connect_packet("leaf1", hub.token("leaf1", key_of("leaf1"))))).code ==
               wire::ConnectCode::not_authorized);
+        co_await filter->send(wire::Pingreq{});
+        (void)co_await filter->expect<wire::Pingresp>();  // who was not changed stays
     });
 }
 
