@@ -62,7 +62,7 @@ def cycles(direct):
 
 
 def check_file(path, library, allowed, libraries):
-    is_test = path.name.endswith(("_test.cpp", "_bench.cpp", "_fuzz.cpp"))
+    is_test = path.name.endswith(("_test.cpp", "_test.hpp", "_bench.cpp", "_fuzz.cpp"))
     for number, line in enumerate(path.read_text().splitlines(), 1):
         match = re.match(r'\s*#\s*include\s*(["<])([^">]+)[">]', line)
         if not match:
@@ -95,7 +95,7 @@ def main():
             offences.append(f"{path.relative_to(ROOT)}: folder {library} is not in src/CMakeLists.txt")
             continue
         allowed = closure(direct, library)
-        if path.name.endswith("_test.cpp"):
+        if path.name.endswith(("_test.cpp", "_test.hpp")):
             for extra in ["sim", *direct[library][1]]:
                 allowed |= {extra} | closure(direct, extra)
         offences += check_file(path, library, allowed, libraries)

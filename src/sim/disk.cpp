@@ -130,8 +130,10 @@ void Disk::apply(std::string& contents, const Change& change) {
 
 void Disk::apply(Names& names, const NameChange& change) {
     if (!change.renamed_from.empty()) names.erase(change.renamed_from);
-    if (change.node) names[change.path] = change.node;
-    else names.erase(change.path);
+    if (change.node)
+        names[change.path] = change.node;
+    else
+        names.erase(change.path);
 }
 
 Result<std::unique_ptr<storage::File>> Disk::open(const fs::path& path, Mode mode, unsigned) {

@@ -1,7 +1,7 @@
 // A disk in memory that forgets: everything unsynced may be gone, or torn, after the power was cut.
 //
-// Promises: what was synced (contents by sync_data, names by sync_folder) survives; of the rest, a choice that depends on
-//           the seed only: nothing, the first changes with the last one torn at a byte, or any sectors of them. Names
+// Promises: what was synced (contents by sync_data, names by sync_folder) survives; of the rest, a choice by the seed:
+//           nothing, the first changes with the last one torn at a byte, or any sectors of them. Names
 //           that were not synced come back in the order of a journal: the first few of them. The same seed and the
 //           same operations give the same disk.
 // Threads:  one.
@@ -69,13 +69,14 @@ private:
     struct NameChange {
         std::filesystem::path folder;
         std::filesystem::path path;
-        std::shared_ptr<Node> node;           // absent: removed
+        std::shared_ptr<Node> node;          // absent: removed
         std::filesystem::path renamed_from;  // empty: created
     };
     class OpenFile;
 
     [[nodiscard]] std::uint64_t below(std::uint64_t bound);
-    [[nodiscard]] Result<> begin(const std::filesystem::path& path);  // counts an operation, and says no when it is time
+    [[nodiscard]] Result<> begin(
+        const std::filesystem::path& path);  // counts an operation, and says no when it is time
     [[nodiscard]] Result<> grow(const std::filesystem::path& path, const Node& node, std::uint64_t size) const;
     [[nodiscard]] std::uint64_t used() const;
     static void apply(std::string& contents, const Change& change);

@@ -34,7 +34,8 @@ TEST_CASE("what was synced survives a power cut, and the seed decides about the 
         CHECK(outcome == after_a_cut(seed));
         outcomes.insert(outcome);
     }
-    for (const auto* seen : {"durable", "durablegone", "durablego", "durable+b", "durablegone+b"}) CHECK(outcomes.contains(seen));
+    for (const auto* seen : {"durable", "durablegone", "durablego", "durable+b", "durablegone+b"})
+        CHECK(outcomes.contains(seen));
 }
 
 TEST_CASE("the power goes off at the operation that was asked for") {

@@ -25,8 +25,7 @@ constexpr auto tables = [] {
         all[0][byte] = crc;
     }
     for (std::size_t byte = 0; byte < 256; ++byte)
-        for (std::size_t k = 1; k < 8; ++k)
-            all[k][byte] = all[k - 1][byte] >> 8 ^ all[0][all[k - 1][byte] & 0xff];
+        for (std::size_t k = 1; k < 8; ++k) all[k][byte] = all[k - 1][byte] >> 8 ^ all[0][all[k - 1][byte] & 0xff];
     return all;
 }();
 
@@ -69,8 +68,8 @@ std::uint32_t crc32c_by_table(std::string_view bytes, std::uint32_t before) {
     std::size_t at = 0;
     const auto byte = [&](std::size_t index) { return static_cast<unsigned char>(bytes[at + index]); };
     for (; at + 8 <= bytes.size(); at += 8) {
-        const auto low = crc ^ (byte(0) | std::uint32_t{byte(1)} << 8 | std::uint32_t{byte(2)} << 16 |
-                                std::uint32_t{byte(3)} << 24);
+        const auto low =
+            crc ^ (byte(0) | std::uint32_t{byte(1)} << 8 | std::uint32_t{byte(2)} << 16 | std::uint32_t{byte(3)} << 24);
         crc = tables[7][low & 0xff] ^ tables[6][low >> 8 & 0xff] ^ tables[5][low >> 16 & 0xff] ^ tables[4][low >> 24] ^
               tables[3][byte(4)] ^ tables[2][byte(5)] ^ tables[1][byte(6)] ^ tables[0][byte(7)];
     }

@@ -32,19 +32,19 @@ using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
 Errc code_of(sqlite3* handle, int outcome) {
     switch (outcome & 0xff) {
-    case SQLITE_CONSTRAINT: return Errc::conflict;
-    case SQLITE_FULL:
-    case SQLITE_TOOBIG: return Errc::full;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED: return Errc::timeout;
-    case SQLITE_PERM:
-    case SQLITE_READONLY:
-    case SQLITE_AUTH: return Errc::unauthorized;
-    case SQLITE_IOERR:
-    case SQLITE_CANTOPEN: return sqlite3_system_errno(handle) == ENOSPC ? Errc::full : Errc::io;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return Errc::io;
-    default: return Errc::internal;
+        case SQLITE_CONSTRAINT: return Errc::conflict;
+        case SQLITE_FULL:
+        case SQLITE_TOOBIG: return Errc::full;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED: return Errc::timeout;
+        case SQLITE_PERM:
+        case SQLITE_READONLY:
+        case SQLITE_AUTH: return Errc::unauthorized;
+        case SQLITE_IOERR:
+        case SQLITE_CANTOPEN: return sqlite3_system_errno(handle) == ENOSPC ? Errc::full : Errc::io;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB: return Errc::io;
+        default: return Errc::internal;
     }
 }
 
@@ -84,9 +84,8 @@ struct Database::State {
 
     [[nodiscard]] std::unexpected<Error> failed(int outcome, std::string_view doing) {
         damaged = damaged || is_damage(outcome);
-        return fail(code_of(handle, outcome),
-                    fmt::format("database '{}': {}: {}", path.native(), doing,
-                                handle ? sqlite3_errmsg(handle) : sqlite3_errstr(outcome)));
+        return fail(code_of(handle, outcome), fmt::format("database '{}': {}: {}", path.native(), doing,
+                                                          handle ? sqlite3_errmsg(handle) : sqlite3_errstr(outcome)));
     }
 
     [[nodiscard]] Result<> run_script(const std::string& sql) {
@@ -141,19 +140,24 @@ Result<sqlite3_stmt*> Database::State::statement(std::string_view sql) {
 
 Result<> Database::State::bind(sqlite3_stmt* statement, std::string_view sql, const std::vector<SqlValue>& values) {
     if (sqlite3_bind_parameter_count(statement) != static_cast<int>(values.size()))
-        return fail(Errc::internal, fmt::format("database '{}': {} values for the {} placeholders of: {}", path.native(),
-                                                values.size(), sqlite3_bind_parameter_count(statement), sql));
+        return fail(Errc::internal,
+                    fmt::format("database '{}': {} values for the {} placeholders of: {}", path.native(), values.size(),
+                                sqlite3_bind_parameter_count(statement), sql));
     int at = 0;
     for (const auto& value : values) {
         ++at;
         const int outcome = std::visit(
             [&](const auto& held) {
                 using Held = std::remove_cvref_t<decltype(held)>;
-                if constexpr (std::is_same_v<Held, std::nullptr_t>) return sqlite3_bind_null(statement, at);
-                else if constexpr (std::is_same_v<Held, std::int64_t>) return sqlite3_bind_int64(statement, at, held);
-                else if constexpr (std::is_same_v<Held, double>) return sqlite3_bind_double(statement, at, held);
+                if constexpr (std::is_same_v<Held, std::nullptr_t>)
+                    return sqlite3_bind_null(statement, at);
+                else if constexpr (std::is_same_v<Held, std::int64_t>)
+                    return sqlite3_bind_int64(statement, at, held);
+                else if constexpr (std::is_same_v<Held, double>)
+                    return sqlite3_bind_double(statement, at, held);
                 // The values outlive the step: no copy.
-                else return sqlite3_bind_text64(statement, at, held.data(), held.size(), SQLITE_STATIC, SQLITE_UTF8);
+                else
+                    return sqlite3_bind_text64(statement, at, held.data(), held.size(), SQLITE_STATIC, SQLITE_UTF8);
             },
             value);
         if (outcome != SQLITE_OK) return failed(outcome, sql);
@@ -188,8 +192,8 @@ Result<> Database::State::connect() {
         ::close(made);
     }
     const int outcome = sqlite3_open_v2(
-        path.c_str(), &handle,
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+        path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+        nullptr);
     if (outcome != SQLITE_OK) return failed(outcome, "opening");
     sqlite3_busy_timeout(handle, 5000);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_LOOKASIDE, nullptr, 512, 64);  // 32 KiB instead of 120
@@ -220,10 +224,11 @@ Result<> Database::State::migrate(std::span<const std::string_view> migrations) 
     if (!asked) return asked;
     const auto known = static_cast<std::int64_t>(migrations.size());
     if (version > known)
-        return fail(Errc::unsupported,
-                    fmt::format("database '{}' has format {}, and this version of skerry knows {}: use the version that "
-                                "wrote it, or move the file away to begin anew",
-                                path.native(), version, known));
+        return fail(
+            Errc::unsupported,
+            fmt::format("database '{}' has format {}, and this version of skerry knows {}: use the version that "
+                        "wrote it, or move the file away to begin anew",
+                        path.native(), version, known));
     for (; version < known; ++version) {
         auto done = run_script(fmt::format("BEGIN IMMEDIATE; {}; PRAGMA user_version={}; COMMIT",
                                            migrations[static_cast<std::size_t>(version)], version + 1));
@@ -279,14 +284,16 @@ Result<std::vector<Row>> Database::query(std::string_view sql, const std::vector
         columns.reserve(static_cast<std::size_t>(count));
         for (int at = 0; at < count; ++at) {
             switch (sqlite3_column_type(row, at)) {
-            case SQLITE_NULL: columns.emplace_back(nullptr); break;
-            case SQLITE_INTEGER: columns.emplace_back(static_cast<std::int64_t>(sqlite3_column_int64(row, at))); break;
-            case SQLITE_FLOAT: columns.emplace_back(sqlite3_column_double(row, at)); break;
-            default: {
-                const auto* bytes = static_cast<const char*>(sqlite3_column_blob(row, at));
-                const auto size = static_cast<std::size_t>(sqlite3_column_bytes(row, at));
-                columns.emplace_back(bytes ? std::string(bytes, size) : std::string());
-            }
+                case SQLITE_NULL: columns.emplace_back(nullptr); break;
+                case SQLITE_INTEGER:
+                    columns.emplace_back(static_cast<std::int64_t>(sqlite3_column_int64(row, at)));
+                    break;
+                case SQLITE_FLOAT: columns.emplace_back(sqlite3_column_double(row, at)); break;
+                default: {
+                    const auto* bytes = static_cast<const char*>(sqlite3_column_blob(row, at));
+                    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(row, at));
+                    columns.emplace_back(bytes ? std::string(bytes, size) : std::string());
+                }
             }
         }
         rows.emplace_back(std::move(columns));

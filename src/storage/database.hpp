@@ -1,4 +1,5 @@
-// SQLite behind values: WAL, synchronous=FULL, one file per role, numbered migrations. SQLite's types stay in database.cpp.
+// SQLite behind values: WAL, synchronous=FULL, one file per role, numbered migrations. SQLite's types stay in
+// database.cpp.
 //
 // Threads: one at a time. Calls block for a short while (a commit is one fsync): off the message path, or on a Worker.
 #pragma once

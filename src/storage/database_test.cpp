@@ -12,7 +12,8 @@ using namespace skerry::storage;
 
 namespace {
 constexpr std::array<std::string_view, 2> migrations{
-    "CREATE TABLE twin (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT); CREATE INDEX by_version ON twin(version)",
+    "CREATE TABLE twin (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT); CREATE INDEX by_version ON "
+    "twin(version)",
     "ALTER TABLE twin ADD COLUMN weight REAL",
 };
 
@@ -114,8 +115,7 @@ TEST_CASE("foreign keys hold, and wrong statements are errors that name the stat
 TEST_CASE("more statements than are kept all go on working") {
     const auto database = open(":memory:");
     for (int round = 0; round < 2; ++round)
-        for (int n = 0; n < 200; ++n)
-            CHECK(database->query("SELECT " + std::to_string(n)).value()[0].integer(0) == n);
+        for (int n = 0; n < 200; ++n) CHECK(database->query("SELECT " + std::to_string(n)).value()[0].integer(0) == n);
 }
 
 TEST_CASE("a damaged database is moved aside and a new one begun") {
@@ -134,7 +134,8 @@ TEST_CASE("a damaged database is moved aside and a new one begun") {
             const auto database = open(path);
             REQUIRE(database->transaction([&]() -> Result<> {
                 for (int n = 0; n < 500; ++n)
-                    REQUIRE(database->execute(put, {std::to_string(n), std::int64_t{n}, std::string(100, 'x'), nullptr}));
+                    REQUIRE(
+                        database->execute(put, {std::to_string(n), std::int64_t{n}, std::string(100, 'x'), nullptr}));
                 return {};
             }));
         }

@@ -56,9 +56,8 @@ public:
 
     Result<> write_at(std::uint64_t offset, std::string_view bytes) override {
         while (!bytes.empty()) {
-            const auto put = retry([&] {
-                return ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-            });
+            const auto put =
+                retry([&] { return ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
             if (put < 0) return failed("writing", path_, errno);
             offset += static_cast<std::uint64_t>(put);
             bytes.remove_prefix(static_cast<std::size_t>(put));
@@ -86,7 +85,7 @@ public:
     }
 
     Result<std::uint64_t> size() override {
-        struct stat about {};
+        struct stat about{};
         if (::fstat(descriptor_, &about) < 0) return failed("asking for the size of", path_, errno);
         return static_cast<std::uint64_t>(about.st_size);
     }
@@ -101,9 +100,9 @@ public:
     Result<std::unique_ptr<File>> open(const fs::path& path, Mode mode, unsigned permissions) override {
         int flags = O_CLOEXEC;
         switch (mode) {
-        case Mode::read: flags |= O_RDONLY; break;
-        case Mode::read_write: flags |= O_RDWR; break;
-        case Mode::create: flags |= O_RDWR | O_CREAT | O_EXCL; break;
+            case Mode::read: flags |= O_RDONLY; break;
+            case Mode::read_write: flags |= O_RDWR; break;
+            case Mode::create: flags |= O_RDWR | O_CREAT | O_EXCL; break;
         }
         const int descriptor = retry([&] { return ::open(path.c_str(), flags, 0600); });
         if (descriptor < 0) return failed(mode == Mode::create ? "creating" : "opening", path, errno);
@@ -168,7 +167,7 @@ public:
     }
 
     Result<DiskSpace> space(const fs::path& folder) override {
-        struct statvfs about {};
+        struct statvfs about{};
         if (retry([&] { return ::statvfs(folder.c_str(), &about); }) < 0)
             return failed("asking for the free space of", folder, errno);
         const auto block = static_cast<std::uint64_t>(about.f_frsize);

@@ -41,7 +41,8 @@ public:
     // `permissions` are given to a file that is created, whatever the umask.
     [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::filesystem::path& path, Mode mode,
                                                              unsigned permissions = 0600) = 0;
-    [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::filesystem::path& folder) = 0;  // names, sorted
+    [[nodiscard]] virtual Result<std::vector<std::string>> list(
+        const std::filesystem::path& folder) = 0;  // names, sorted
     // With its parents, `mode` for those that are made; durable when it returns. No error when it is there.
     [[nodiscard]] virtual Result<> make_folders(const std::filesystem::path& folder, unsigned mode) = 0;
     [[nodiscard]] virtual Result<> remove(const std::filesystem::path& path) = 0;  // a file, or an empty folder
@@ -54,7 +55,8 @@ public:
 
 [[nodiscard]] std::unique_ptr<Files> make_system_files();
 
-// Whole small files. `read_file` refuses what is larger than `limit` (Errc::malformed). `replace_file` writes beside, syncs, renames and syncs the folder: old or new, never half.
+// Whole small files. `read_file` refuses what is larger than `limit` (Errc::malformed). `replace_file` writes beside,
+// syncs, renames and syncs the folder: old or new, never half.
 [[nodiscard]] Result<std::string> read_file(Files& files, const std::filesystem::path& path,
                                             std::size_t limit = 16 * 1024 * 1024);
 [[nodiscard]] Result<> replace_file(Files& files, const std::filesystem::path& path, std::string_view bytes,

@@ -11,7 +11,7 @@ using namespace skerry::storage;
 
 namespace {
 unsigned permissions(const std::filesystem::path& path) {
-    struct stat about {};
+    struct stat about{};
     REQUIRE(::stat(path.c_str(), &about) == 0);
     return about.st_mode & 0777;
 }

@@ -23,8 +23,9 @@ Result<> SegmentDisk::create(const GroupWrite& group) {
         const auto space = files_.space(folder_);
         if (!space) return fail(space.error());
         if (space->available < group.create_size + group.reserve)
-            return fail(Errc::full, fmt::format("'{}': {} bytes are free on the disk, and {} of them are kept as a reserve",
-                                                folder_.native(), space->available, group.reserve));
+            return fail(Errc::full,
+                        fmt::format("'{}': {} bytes are free on the disk, and {} of them are kept as a reserve",
+                                    folder_.native(), space->available, group.reserve));
     }
     const auto path = path_of(group.base);
     auto file = files_.open(path, Files::Mode::create);

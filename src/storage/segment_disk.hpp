@@ -81,8 +81,8 @@ private:
     Files& files_;
     std::filesystem::path folder_;
     LogPosition next_base_{0};
-    std::optional<Open> active_;   // being written
-    std::vector<Open> readers_;    // a few, the last used at the back
+    std::optional<Open> active_;  // being written
+    std::vector<Open> readers_;   // a few, the last used at the back
 };
 
 }  // namespace skerry::storage

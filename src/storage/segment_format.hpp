@@ -37,7 +37,7 @@ struct LogRecord {
     LogPosition at{0};
     std::uint8_t kind{0};
     std::string_view payload;
-    LogPosition next{0};       // where the one behind it begins
+    LogPosition next{0};        // where the one behind it begins
     std::uint32_t unsynced{0};  // bytes before it that were not durable when it was written
 };
 

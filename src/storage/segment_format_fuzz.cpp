@@ -14,7 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
         bytes = encode_header({base, 0});
         for (std::size_t at = 2; at < size; ++at)
             append_record(bytes, base + bytes.size(), data[at], std::string(1 + data[at] % 40, 'x'), data[at] & 0x38);
-        for (std::size_t at = 2; at + 1 < size; at += 7) bytes[data[at] * 257U % bytes.size()] ^= static_cast<char>(data[at + 1]);
+        for (std::size_t at = 2; at + 1 < size; at += 7)
+            bytes[data[at] * 257U % bytes.size()] ^= static_cast<char>(data[at + 1]);
     }
     const bool header_valid = decode_header(bytes).has_value();
     const auto check = check_segment(bytes, base, header_valid, durable);

@@ -124,7 +124,8 @@ TEST_CASE("a damaged end is damage when the next segment proves that it was dura
 }
 
 TEST_CASE("a filler covers exactly what it is asked to, also more than one record can") {
-    for (const std::size_t count : {std::size_t{24}, std::size_t{32}, 3 * largest_record, record_bytes(largest_record)}) {
+    for (const std::size_t count :
+         {std::size_t{24}, std::size_t{32}, 3 * largest_record, record_bytes(largest_record)}) {
         std::string bytes;
         append_filler(bytes, base, count);
         CHECK(bytes.size() == count);

@@ -25,8 +25,14 @@ struct SegmentLog::Group {
 
 SegmentLog::SegmentLog(std::shared_ptr<SegmentDisk> disk, Worker& worker, Executor executor, SegmentLogOptions options,
                        Owner& owner)
-    : disk_(std::move(disk)), worker_(worker), executor_(executor), options_(options), owner_(owner), work_(executor),
-      progress_(executor), line_(std::make_shared<Line>(executor)),
+    : disk_(std::move(disk)),
+      worker_(worker),
+      executor_(executor),
+      options_(options),
+      owner_(owner),
+      work_(executor),
+      progress_(executor),
+      line_(std::make_shared<Line>(executor)),
       scope_(executor) {}
 
 SegmentLog::~SegmentLog() = default;
@@ -34,7 +40,8 @@ SegmentLog::~SegmentLog() = default;
 Task<Result<std::unique_ptr<SegmentLog>>> SegmentLog::open(Files& files, std::filesystem::path folder, Worker& worker,
                                                            Executor executor, SegmentLogOptions options, Owner& owner,
                                                            Visitor visit) {
-    options.segment_bytes = std::clamp<std::uint64_t>(options.segment_bytes, 4096, 64 * 1024 * 1024) & ~std::uint64_t{7};
+    options.segment_bytes =
+        std::clamp<std::uint64_t>(options.segment_bytes, 4096, 64 * 1024 * 1024) & ~std::uint64_t{7};
     const auto disk = std::make_shared<SegmentDisk>(files, std::move(folder));
     auto segments = co_await worker.run([&] { return disk->recover(visit); });
     if (!segments) co_return fail(segments.error().while_doing("opening the log"));
@@ -104,7 +111,8 @@ void SegmentLog::put(std::uint8_t kind, std::string_view payload) {
 Result<SegmentLog::Staged> SegmentLog::stage(std::uint8_t kind, std::string_view payload, bool essential) {
     if (closed_) return fail(Errc::closed, "the log is closed");
     if (payload.empty() || payload.size() > largest_record || kind == filler_kind)
-        return fail(Errc::internal, fmt::format("a record of kind {} and {} bytes can't be stored", kind, payload.size()));
+        return fail(Errc::internal,
+                    fmt::format("a record of kind {} and {} bytes can't be stored", kind, payload.size()));
     if (!fits(payload.size())) begin_segment(payload.size(), essential);
     const auto at = segments_.at(*active_).end;
     put(kind, payload);
@@ -149,8 +157,10 @@ Task<> SegmentLog::write_groups() {
                                group->essential ? 0 : options_.reserve_bytes};
         const auto outcome = co_await worker_.run([disk = disk_, &write] { return disk->write(write); });
         writing_ = false;
-        if (outcome) group_stored(*group);
-        else group_failed(outcome.error());
+        if (outcome)
+            group_stored(*group);
+        else
+            group_failed(outcome.error());
         progress_.notify();
         line_->moved.notify();
     }

@@ -1,9 +1,9 @@
 // An append-only log in segments: many appends, one write and one fdatasync (docs/formats/segment_log.md).
 //
-// Promises: what wait() says is stored survives a power cut, in the order it was staged. A lone record is synced at once;
-//           records staged while a sync runs are the next group. After a failed write or sync nothing of that group is
-//           reported as stored, and the log goes on in a new segment. A full disk is Errc::full; the next record tries
-//           again.
+// Promises: what wait() says is stored survives a power cut, in the order it was staged. A lone record is synced
+//           at once; records staged while a sync runs are the next group. After a failed write or sync nothing of that
+//           group is reported as stored, and the log goes on in a new segment. A full disk is Errc::full; the next
+//           record tries again.
 // Bounds:   at most `staged_bytes` wait for the disk (room() waits for less); reads return about what was asked for.
 // Threads:  the loop's; files are touched on the worker only. close() must be awaited before the log is destroyed
 //           while the worker has a job.
@@ -104,9 +104,9 @@ public:
 
 private:
     struct Segment {
-        std::uint64_t size;        // of the file
-        LogPosition end;           // of what is staged
-        LogPosition durable_end;   // of what is stored
+        std::uint64_t size;       // of the file
+        LogPosition end;          // of what is staged
+        LogPosition durable_end;  // of what is stored
     };
 
     SegmentLog(std::shared_ptr<SegmentDisk> disk, Worker& worker, Executor executor, SegmentLogOptions options,

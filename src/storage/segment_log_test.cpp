@@ -27,7 +27,9 @@ struct Reader final : SegmentLog::Owner {
 
 // A log on a disk, with what it takes to open it again.
 struct Fixture {
-    explicit Fixture(Files& on, std::uint64_t segment_bytes = 4096) : files(on) { options.segment_bytes = segment_bytes; }
+    explicit Fixture(Files& on, std::uint64_t segment_bytes = 4096) : files(on) {
+        options.segment_bytes = segment_bytes;
+    }
 
     Task<Result<>> open(Executor executor) {
         reader = {};
@@ -239,9 +241,8 @@ TEST_CASE("a segment that is damaged in the middle is quarantined, and loses onl
         run([&](Executor executor) -> Task<> {
             REQUIRE(co_await fixture.open(executor));
             CHECK(fixture.reader.recovered.size() == 99);
-            CHECK(std::ranges::includes(texts, fixture.reader.recovered, [](const auto& a, const auto& b) {
-                return std::stoi(a) < std::stoi(b);
-            }));
+            CHECK(std::ranges::includes(texts, fixture.reader.recovered,
+                                        [](const auto& a, const auto& b) { return std::stoi(a) < std::stoi(b); }));
             CHECK(fixture.log->recovery().quarantined == (opening == 0 ? 1 : 0));
             co_await fixture.close();
         });

@@ -31,7 +31,8 @@ Result<std::string> read_segment(Files& files, const fs::path& path, std::size_t
     if (!file) return fail(file.error());
     const auto size = (*file)->size();
     if (!size) return fail(size.error());
-    if (*size > largest_segment) return fail(Errc::malformed, fmt::format("'{}' is too large for a segment", path.native()));
+    if (*size > largest_segment)
+        return fail(Errc::malformed, fmt::format("'{}' is too large for a segment", path.native()));
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(*size, at_most));
     std::string bytes;
     if (auto got = (*file)->read_at(0, wanted, bytes)) return bytes;
@@ -129,13 +130,16 @@ Result<std::optional<RecoveredSegment>> SegmentDisk::recover_one(LogPosition bas
     if (found.quarantined) {
         std::uint64_t lost = 0;
         for (const auto& hole : check.damage) lost += hole.end - hole.begin;
-        log::error("The segment '{}' is damaged in {} places: {} bytes are lost, {} records are kept. The original is kept as .bad.",
-                   path.native(), check.damage.size(), lost, check.records);
+        log::error(
+            "The segment '{}' is damaged in {} places: {} bytes are lost, {} records are kept. The original is kept as "
+            ".bad.",
+            path.native(), check.damage.size(), lost, check.records);
         const auto repaired = repair_segment(*bytes, base, check, header_valid ? header->durable_before : base);
         if (auto done = quarantine(base, repaired); !done) return fail(done.error());
         found.size = repaired.size();
     } else if (base + bytes->size() > check.end) {
-        if (check.torn) log::info("The segment '{}' ends in a torn write; it is cut at {}.", path.native(), check.end - base);
+        if (check.torn)
+            log::info("The segment '{}' ends in a torn write; it is cut at {}.", path.native(), check.end - base);
         shrink(base, check.end);
         found.size = check.end - base;
     }

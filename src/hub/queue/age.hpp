@@ -1,7 +1,7 @@
 // How old a stored message is, when clocks jump and machines restart.
 //
-// Promises: on the boot that stored it, the monotonic clock alone decides. After a reboot its age is the larger of what the
-//           wall clock says at opening and what its own boot had seen last; from there on the monotonic clock counts.
+// Promises: on the boot that stored it, the monotonic clock alone decides. After a reboot its age is the larger of what
+//           the wall clock says at opening and what its own boot had seen last; from then on the monotonic one counts.
 #pragma once
 
 #include "base/clock.hpp"
@@ -39,7 +39,7 @@ private:
     BootId boot_;
     std::int64_t opened_wall_;
     std::int64_t opened_monotonic_;
-    std::map<LogPosition, BootId> boots_;        // by segment
+    std::map<LogPosition, BootId> boots_;       // by segment
     std::map<BootId, std::int64_t> last_seen_;  // monotonic
 };
 

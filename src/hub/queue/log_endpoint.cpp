@@ -31,9 +31,8 @@ Queue& LogEndpoint::queue(std::uint32_t priority) {
 }
 
 bool LogEndpoint::ready() const {
-    return std::ranges::any_of(queues_, [this](const auto& each) {
-        return each.second->has_due() || (each.second->may_load() && !loading_);
-    });
+    return std::ranges::any_of(
+        queues_, [this](const auto& each) { return each.second->has_due() || (each.second->may_load() && !loading_); });
 }
 
 Task<> LogEndpoint::wait() {

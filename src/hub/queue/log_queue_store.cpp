@@ -32,8 +32,14 @@ Task<Result<std::unique_ptr<QueueStore>>> QueueStore::open(storage::Files& files
 }
 
 LogQueueStore::LogQueueStore(Clock& clock, Executor executor, QueueLimits limits, BootId boot)
-    : clock_(clock), executor_(executor), limits_(limits), ages_(boot, clock), cursors_wanted_(executor),
-      segments_freed_(executor), sweep_wanted_(executor), scope_(executor) {
+    : clock_(clock),
+      executor_(executor),
+      limits_(limits),
+      ages_(boot, clock),
+      cursors_wanted_(executor),
+      segments_freed_(executor),
+      sweep_wanted_(executor),
+      scope_(executor) {
     cache_.limit = limits.cached;
 }
 
@@ -51,7 +57,8 @@ Task<Result<>> LogQueueStore::recover(storage::Files& files, std::filesystem::pa
     if (!prepared) co_return fail(prepared.error().while_doing("opening the queues"));
     if (limits_.bytes_on_disk == 0) options.reserve_bytes = *prepared;
     // Space comes back by whole segments: a small budget is of many small ones.
-    else options.segment_bytes = std::min(options.segment_bytes, limits_.bytes_on_disk / 8);
+    else
+        options.segment_bytes = std::min(options.segment_bytes, limits_.bytes_on_disk / 8);
 
     Recovery recovery(ages_);
     auto log = co_await storage::SegmentLog::open(files, folder, worker, executor_, options, *this,
@@ -91,7 +98,8 @@ LogEndpoint& LogQueueStore::endpoint_of(std::string_view name) {
 
 EndpointQueue& LogQueueStore::endpoint(std::string_view id) { return endpoint_of(id); }
 
-// --- messages come ----------------------------------------------------------------------------------------------------
+// --- messages come
+// ----------------------------------------------------------------------------------------------------
 
 Task<Result<>> LogQueueStore::append(model::SharedMessage message, std::vector<QueueTarget> targets) {
     co_await log_->room();
@@ -154,7 +162,8 @@ void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const mod
     recent_.push_back(std::move(recent));
 }
 
-// --- the log speaks ---------------------------------------------------------------------------------------------------
+// --- the log speaks
+// ---------------------------------------------------------------------------------------------------
 
 std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
     ages_.segment_begins(base, ages_.boot());
@@ -181,6 +190,7 @@ void LogQueueStore::written(LogPosition begin, LogPosition end, const Result<>& 
         return;
     }
     log::error("Messages can't be stored: {}", outcome.error().text);
+    if (outcome.error().code == Errc::full) sweep_wanted_.set();
     // Cursors may have been among what was lost.
     for (const auto& [name, endpoint] : endpoints_)
         for (const auto& [priority, queue] : endpoint->queues()) queue->changed |= queue->touched();
@@ -188,7 +198,8 @@ void LogQueueStore::written(LogPosition begin, LogPosition end, const Result<>& 
     cursors_wanted_.set();
 }
 
-// --- what is done -----------------------------------------------------------------------------------------------------
+// --- what is done
+// -----------------------------------------------------------------------------------------------------
 
 void LogQueueStore::acknowledged() {
     if (use_.take_freed()) segments_freed_.set();
@@ -261,9 +272,11 @@ Task<Result<>> LogQueueStore::drop(std::string_view name) {
 
 std::vector<QueueStatus> LogQueueStore::status() const {
     std::vector<QueueStatus> all;
-    for (const auto& [name, endpoint] : endpoints_)
+    for (const auto& [name, endpoint] : endpoints_) {
+        if (endpoint->number == 0) continue;  // dropped
         for (const auto& [priority, queue] : endpoint->queues())
             all.push_back({name, priority, queue->length(), queue->expired()});
+    }
     return all;
 }
 

@@ -61,8 +61,10 @@ void Queue::append(QueuedMessage message) {
     if (behind_ && length_ == live()) behind_.reset();  // nothing of ours is left there
     count(message.segment, 1);
     if (behind_) return;
-    if (has_room(*message.message)) push(std::move(message));
-    else behind_ = message.at;
+    if (has_room(*message.message))
+        push(std::move(message));
+    else
+        behind_ = message.at;
 }
 
 void Queue::load(QueuedMessage message) {

@@ -57,13 +57,14 @@ public:
     void append(QueuedMessage message);
     // A message that was stored before and has not been seen by this window; ignored when it is done.
     void load(QueuedMessage message);
-    // What the log says at start: what is done, and where the messages are that are not (ascending), with their segments.
+    // What the log says at start: what is done, and where the messages are that are not (ascending), with their
+    // segments.
     void restore(const Cursor& cursor, const std::vector<std::pair<LogPosition, LogPosition>>& pending);
 
     // Takes what is due; what has expired is done instead.
     void take(SteadyTime now, std::size_t at_most, std::vector<Delivery>& out);
     void expire(SteadyTime now);
-    void finish(LogPosition at);     // nothing happens when it is done
+    void finish(LogPosition at);  // nothing happens when it is done
     void give_back(LogPosition at);
     void return_all();
     // It could not be stored after all.

@@ -1,11 +1,11 @@
 // The durable queues of the hub, over one segment log: the line between "acked" and "will be delivered".
 //
-// Promises: append() returns once the message would survive power loss, whatever the number of queues it goes to, with one
-//           write for all of them; appends that run at the same time share one sync. Delivery does not wait for that.
+// Promises: append() returns once the message would survive power loss, with one write for all the queues it goes to;
+//           appends that run at the same time share one sync. Delivery does not wait for that.
 //           In order and at least once per (endpoint, priority); an expired message is never delivered. After a crash
 //           each queue resumes at its durable cursor: what was acked long enough ago does not come back.
-// Bounds:   bytes on disk (QueueLimits); memory holds at most `cached` bytes of messages, 64 KiB more per queue, and what
-//           waits for the disk (8 MiB; append() waits then); the rest is read back. 4096 in flight per queue.
+// Bounds:   bytes on disk (QueueLimits); memory holds at most `cached` bytes of messages, 64 KiB more per queue, and
+//           what waits for the disk (8 MiB; append() waits then); the rest is read back. 4096 in flight per queue.
 // Threads:  the loop's; syncs run on the Worker.
 #pragma once
 
@@ -90,9 +90,8 @@ public:
                                                                         QueueLimits limits);
     virtual ~QueueStore() = default;
 
-    // Errc::full when the budget is used up, Errc::io when the disk refuses: nothing is stored then. `targets`: at least one,
-    // each endpoint once.
-    // The message may be delivered before this returns.
+    // Errc::full when the budget is used up, Errc::io when the disk refuses: nothing is stored then. `targets`: at
+    // least one, each endpoint once. The message may be delivered before this returns.
     [[nodiscard]] virtual Task<Result<>> append(model::SharedMessage message, std::vector<QueueTarget> targets) = 0;
 
     // The queue of an endpoint, made when absent. The reference lives as long as the store.

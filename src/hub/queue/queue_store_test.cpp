@@ -1,6 +1,6 @@
 #include "hub/queue/queue_store.hpp"
 
-#include "hub/queue/queue_fixture.hpp"
+#include "hub/queue/life_test.hpp"
 #include "sim/temporary_folder.hpp"
 
 #include <algorithm>
@@ -48,7 +48,8 @@ TEST_CASE("messages come in order to each endpoint, the highest priority first, 
     open(life);
     REQUIRE(life.publish("low", to(input, 7)));
     const auto before = disk.operations();
-    REQUIRE(life.publish("both", {{"iothub", default_priority, {}}, {std::string(input), 7, {}}, {"dev/mod/other", 0, {}}}));
+    REQUIRE(life.publish("both",
+                         {{"iothub", default_priority, {}}, {std::string(input), 7, {}}, {"dev/mod/other", 0, {}}}));
     CHECK(disk.operations() - before == 2);  // a write and a sync
     REQUIRE(life.publish("high", to(input, 3)));
     CHECK(life.store->endpoint(input).length() == 3);
@@ -252,6 +253,7 @@ TEST_CASE("a dropped endpoint is forgotten with its messages, and begins anew wh
         life.store->endpoint(input).acknowledge(taken[0]);
         life.store->endpoint(input).return_all();
         CHECK(life.take(input).empty());
+        CHECK(life.store->status().size() == 1);
         REQUIRE(life.publish("new", to(input)));
         REQUIRE(life.world.run(life.store->drop("never there")));
     }
@@ -395,7 +397,8 @@ TEST_CASE("the queues work on the real disk with a thread of their own") {
         Loop loop;
         SystemClock clock;
         (void)loop.run([&](Event&) -> Task<int> {
-            auto opened = co_await QueueStore::open(*files, folder / "queues", *worker, clock, loop.executor(), small_segments());
+            auto opened =
+                co_await QueueStore::open(*files, folder / "queues", *worker, clock, loop.executor(), small_segments());
             REQUIRE(opened);
             auto& store = **opened;
             if (opening == 0)

@@ -10,32 +10,32 @@ namespace skerry::hub {
 namespace {
 // The numbers are on disk: only ever add at the end.
 constexpr std::array<std::string_view, 27> known_names{
-    "",                       // the name is spelled out
-    "messageId",              // 1
+    "",           // the name is spelled out
+    "messageId",  // 1
     "cid",
     "to",
     "userId",
-    "absolute-expiry-time",   // 5
+    "absolute-expiry-time",  // 5
     "outputName",
     "ack",
     "contentType",
     "contentEncoding",
-    "messageSchema",          // 10
+    "messageSchema",  // 10
     "creationTime",
     "iothub-interface-id",
     "dt-subject",
     "operation",
-    "enqueuedTime",           // 15
+    "enqueuedTime",  // 15
     "inputName",
     "connectionDeviceId",
     "connectionModuleId",
     "connectionDeviceGenerationId",
-    "connectionAuthMethod",   // 20
+    "connectionAuthMethod",  // 20
     "edgeMessageId",
     "edgeHubOriginInterface",
     "modelId",
     "sequenceNumber",
-    "correlationId",          // 25
+    "correlationId",  // 25
     "messageType",
 };
 
@@ -132,7 +132,7 @@ model::Properties take_properties(Reader& reader) {
     properties.reserve(count);
     for (std::size_t n = 0; n < count && !reader.failed(); ++n) {
         const auto number = reader.fixed<std::uint8_t>();
-        const auto name = number == 0                       ? reader.text()
+        const auto name = number == 0                   ? reader.text()
                           : number < known_names.size() ? known_names[number]
                                                         : std::string_view("unknown");
         const auto coded = reader.var();
@@ -160,7 +160,8 @@ Cursor take_cursor(Reader& reader) {
     cursor.holes.reserve(count);
     LogPosition at = 0;
     for (std::size_t n = 0; n < count; ++n) cursor.holes.push_back(at += reader.var());
-    if (!std::ranges::is_sorted(cursor.holes)) (void)reader.bytes(std::numeric_limits<std::uint64_t>::max());  // overflow
+    if (!std::ranges::is_sorted(cursor.holes))
+        (void)reader.bytes(std::numeric_limits<std::uint64_t>::max());  // overflow
     return cursor;
 }
 }  // namespace

@@ -16,12 +16,15 @@ TEST_CASE("a message comes back from its record as it was") {
     SUBCASE("empty") {}
     SUBCASE("with everything") {
         message.body = std::string("\0binary\xff", 8);
-        message.properties = {{"a", "1"}, {"", ""}, {"key only", std::nullopt}, {"a", "again"}, {"messageId", "not of the system"}};
-        message.system = {{"edgeMessageId", "e"}, {"messageId", "m"}, {"connectionDeviceId", std::string(300, 'd')},
-                          {"messageType", std::nullopt}, {"never heard of", "x"}, {"messageid", "another case"}};
+        message.properties = {
+            {"a", "1"}, {"", ""}, {"key only", std::nullopt}, {"a", "again"}, {"messageId", "not of the system"}};
+        message.system = {
+            {"edgeMessageId", "e"},        {"messageId", "m"},      {"connectionDeviceId", std::string(300, 'd')},
+            {"messageType", std::nullopt}, {"never heard of", "x"}, {"messageid", "another case"}};
     }
-    const std::vector<StoredTarget> targets{
-        {1, default_priority, std::nullopt}, {4'000'000'000, 0, std::chrono::seconds(0)}, {7, 9, std::chrono::seconds(7200)}};
+    const std::vector<StoredTarget> targets{{1, default_priority, std::nullopt},
+                                            {4'000'000'000, 0, std::chrono::seconds(0)},
+                                            {7, 9, std::chrono::seconds(7200)}};
     std::string record;
     encode_message(record, {-5, 6}, targets, message);
     const auto head = decode_head(record);
@@ -72,7 +75,8 @@ TEST_CASE("a record that is cut short is none") {
         return head && decode_message(*head);
     };
     REQUIRE(is_message(record));
-    for (std::size_t size = 0; size < record.size(); ++size) CHECK_FALSE(is_message(std::string_view(record).substr(0, size)));
+    for (std::size_t size = 0; size < record.size(); ++size)
+        CHECK_FALSE(is_message(std::string_view(record).substr(0, size)));
     const auto snapshot = encode_snapshot({{}, {}, 2, {{1, "iothub"}}, {{1, 5, 100, {50, 60}}}});
     REQUIRE(decode_snapshot(snapshot));
     for (std::size_t size = 0; size < snapshot.size(); ++size)

@@ -11,38 +11,38 @@ void Recovery::visit(const storage::LogRecord& record) {
 
 bool Recovery::understand(const storage::LogRecord& record) {
     switch (static_cast<RecordKind>(record.kind)) {
-    case RecordKind::message: {
-        const auto head = decode_head(record.payload);
-        if (!head) return false;
-        for (const auto& target : head->targets) {
-            auto& queue = queues_[{target.endpoint, target.priority}];
-            queue.pending.push_back(record.at);
+        case RecordKind::message: {
+            const auto head = decode_head(record.payload);
+            if (!head) return false;
+            for (const auto& target : head->targets) {
+                auto& queue = queues_[{target.endpoint, target.priority}];
+                queue.pending.push_back(record.at);
+            }
+            ages_.seen(segment_, head->enqueued.monotonic);
+            return true;
         }
-        ages_.seen(segment_, head->enqueued.monotonic);
-        return true;
-    }
-    case RecordKind::snapshot: {
-        const auto snapshot = decode_snapshot(record.payload);
-        if (snapshot) restore(record.at, *snapshot);
-        return snapshot.has_value();
-    }
-    case RecordKind::endpoint: {
-        const auto endpoint = decode_endpoint(record.payload);
-        if (!endpoint) return false;
-        endpoints_[endpoint->number] = endpoint->name;
-        next_endpoint_ = std::max(next_endpoint_, endpoint->number + 1);
-        return true;
-    }
-    case RecordKind::cursor: {
-        const auto cursor = decode_cursor(record.payload);
-        if (cursor) apply(*cursor);
-        return cursor.has_value();
-    }
-    case RecordKind::drop: {
-        const auto endpoint = decode_drop(record.payload);
-        if (endpoint) drop(*endpoint);
-        return endpoint.has_value();
-    }
+        case RecordKind::snapshot: {
+            const auto snapshot = decode_snapshot(record.payload);
+            if (snapshot) restore(record.at, *snapshot);
+            return snapshot.has_value();
+        }
+        case RecordKind::endpoint: {
+            const auto endpoint = decode_endpoint(record.payload);
+            if (!endpoint) return false;
+            endpoints_[endpoint->number] = endpoint->name;
+            next_endpoint_ = std::max(next_endpoint_, endpoint->number + 1);
+            return true;
+        }
+        case RecordKind::cursor: {
+            const auto cursor = decode_cursor(record.payload);
+            if (cursor) apply(*cursor);
+            return cursor.has_value();
+        }
+        case RecordKind::drop: {
+            const auto endpoint = decode_drop(record.payload);
+            if (endpoint) drop(*endpoint);
+            return endpoint.has_value();
+        }
     }
     return true;  // a kind of the future
 }

@@ -26,7 +26,8 @@ inline model::SharedMessage text_message(std::string body) {
 // One run of the hub: it ends by close(), or like a process that is killed.
 class Life {
 public:
-    explicit Life(sim::Disk& on, QueueLimits limits = {}, std::uint64_t seed = 1) : world(seed), disk_(on), limits_(limits) {}
+    explicit Life(sim::Disk& on, QueueLimits limits = {}, std::uint64_t seed = 1)
+        : world(seed), disk_(on), limits_(limits) {}
 
     [[nodiscard]] Result<> open() {
         auto opened = world.run(QueueStore::open(disk_, "/queues", *worker, world.clock(), world.executor(), limits_));
