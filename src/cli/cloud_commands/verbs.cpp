@@ -35,6 +35,13 @@ void print(const std::string& text) {
     std::fflush(stdout);
 }
 
+// "ms-azure-iot-edge://<device>-<ticks>" -> the device.
+std::string device_of_scope(std::string_view scope) {
+    constexpr std::string_view scheme = "ms-azure-iot-edge://";
+    if (scope.starts_with(scheme)) scope.remove_prefix(scheme.size());
+    return std::string(scope.substr(0, scope.rfind('-')));
+}
+
 std::string primary_key_of(const json::value& identity) {
     const auto* object = identity.if_object();
     const auto* authentication = object ? object->if_contains("authentication") : nullptr;
@@ -115,14 +122,14 @@ Task<Result<>> list_devices(CloudAdmin& cloud, CloudVerb verb, Platform) {
         print(pretty(*list));
         co_return Result<>{};
     }
-    std::vector<std::vector<std::string>> rows{{"DEVICE", "KIND", "STATUS", "STATE", "PARENT SCOPE"}};
+    std::vector<std::vector<std::string>> rows{{"DEVICE", "KIND", "STATUS", "STATE", "PARENT"}};
     for (const auto& element : list->get_array()) {
         const auto& device = element.as_object();
         const bool edge = device.at("capabilities").at("iotEdge").as_bool();
         const auto& parents = device.at("parentScopes").as_array();
         rows.push_back({text_of(device, "deviceId"), edge ? "edge" : "plain", text_of(device, "status"),
                         text_of(device, "connectionState"),
-                        parents.empty() ? std::string("-") : std::string(parents.front().as_string())});
+                        parents.empty() ? std::string("-") : device_of_scope(parents.front().as_string())});
     }
     print(table(rows));
     co_return Result<>{};

@@ -50,11 +50,7 @@ Rest::Reply Rest::statistics(const Call& call) {
 
 Rest::Reply Rest::on_device(const Call& call, model::Identity device) {
     const auto rights = call.is("GET") ? registry_read : registry_write;
-    // A device may read itself: SDK tools and the identity service's reprovisioning do.
-    std::vector<model::Identity> identities;
-    if (call.is("GET")) identities.push_back(device);
-    if (auto allowed = co_await authorize(call, rights, std::move(identities)); !allowed)
-        co_return refuse(allowed.error());
+    if (auto allowed = co_await authorize(call, rights); !allowed) co_return refuse(allowed.error());
     co_return co_await on_identity(call, std::move(device));
 }
 

@@ -9,6 +9,7 @@
 #include <boost/json/value.hpp>
 
 #include <cctype>
+#include <ranges>
 
 namespace skerry::cloud {
 
@@ -113,7 +114,7 @@ Rest::Reply Rest::query(const Call& call) {
         after = std::move(*decoded);
     }
     const auto page = co_await hub_.ask([&](Stores& stores) -> Outcome<std::vector<std::pair<Registration, Twin>>> {
-        auto devices = stores.registry.devices(after, limit);
+        auto devices = stores.registry.devices(after, limit + 1);  // one more tells whether there is a next page
         if (!devices) return refuse(devices.error());
         std::vector<std::pair<Registration, Twin>> found;
         for (auto& device : *devices) {
@@ -125,12 +126,12 @@ Rest::Reply Rest::query(const Call& call) {
     });
     if (!page) co_return refuse(page.error());
     json::array twins;
-    for (const auto& [device, twin] : *page)
+    for (const auto& [device, twin] : *page | std::views::take(limit))
         twins.emplace_back(twin_json(twin, device, device, hub_.connections().presence(device.identity)));
     auto answer = json_answer(twins);
     answer.headers.emplace_back("x-ms-item-type", "twin");
-    if (page->size() == limit)
-        answer.headers.emplace_back("x-ms-continuation", base64_encode(page->back().first.identity.device_id()));
+    if (page->size() > limit)
+        answer.headers.emplace_back("x-ms-continuation", base64_encode((*page)[limit - 1].first.identity.device_id()));
     co_return answer;
 }
 
