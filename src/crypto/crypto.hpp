@@ -57,7 +57,8 @@ struct Certificate {
 // Each certificate's PEM; text between them is skipped. Errc::full for more than 1024.
 [[nodiscard]] Result<std::vector<std::string>> split_certificates(std::string_view pem);
 // Whether the chain (leaf first) leads to one of the roots at `now`.
-[[nodiscard]] Result<> verify_chain(const std::vector<std::string>& chain_pem, std::string_view roots_pem, WallTime now);
+[[nodiscard]] Result<> verify_chain(const std::vector<std::string>& chain_pem, std::string_view roots_pem,
+                                    WallTime now);
 [[nodiscard]] Result<> key_matches_certificate(std::string_view key_pem, std::string_view certificate_pem);
 
 }  // namespace skerry::crypto
