@@ -34,7 +34,8 @@ int run(const cli::Invocation& invocation) {
     const auto network = net::make_system_network(loop.executor());
     return loop.run([&](Event& stop) {
         return invocation.action(
-            Platform{.executor = loop.executor(), .clock = clock, .random = random, .network = *network, .files = *files},
+            Platform{
+                .executor = loop.executor(), .clock = clock, .random = random, .network = *network, .files = *files},
             stop);
     });
 }

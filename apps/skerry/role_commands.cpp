@@ -32,7 +32,8 @@ void add_daemon(CLI::App& app, cli::Invocation& invocation) {
 }
 
 void add_agent(CLI::App& app, cli::Invocation& invocation) {
-    auto* command = app.add_subcommand("agent", "the module $edgeAgent; started by the daemon, which sets its environment");
+    auto* command =
+        app.add_subcommand("agent", "the module $edgeAgent; started by the daemon, which sets its environment");
     command->callback([&invocation] {
         invocation.action = [](Platform platform, Event& stop) {
             return agent::run_agent(daemonapi::Environment::of_process(), platform, stop);
@@ -58,11 +59,12 @@ void add_role_commands(CLI::App& app, cli::Invocation& invocation) {
 }
 
 Task<int> serve_cloud(cli::CloudServeArguments arguments, Platform platform, Event& stop) {
-    return cloud::run_cloud({.data = std::move(arguments.data),
-                             .listen = std::move(arguments.listen),
-                             .host_names = std::move(arguments.host_names),
-                             .mqtt_port = arguments.mqtt_port,
-                             .https_port = arguments.https_port,
-                             .events = {.bytes = arguments.events_bytes, .age = std::chrono::days(arguments.events_days)}},
-                            platform, stop);
+    return cloud::run_cloud(
+        {.data = std::move(arguments.data),
+         .listen = std::move(arguments.listen),
+         .host_names = std::move(arguments.host_names),
+         .mqtt_port = arguments.mqtt_port,
+         .https_port = arguments.https_port,
+         .events = {.bytes = arguments.events_bytes, .age = std::chrono::days(arguments.events_days)}},
+        platform, stop);
 }

@@ -94,15 +94,23 @@ public:
                 {.on_desired = [this](const boost::json::object& desired,
                                       std::int64_t version) { supervisor_.take_desired(desired, version); },
                  .make_report = [this](bool compact) { return supervisor_.report(compact); }}),
+          ended_(parts_.platform.executor),
           scope_(parts_.platform.executor) {}
 
     // Modules are looked after from the first moment; the hub is reached when it can be.
     void start() {
-        scope_.spawn("supervision", supervisor_.keep_running());
+        scope_.spawn("supervision", supervise());
         scope_.spawn("saving the deployment", supervisor_.keep_saving());
         scope_.spawn("reading the twin", sync_.keep_reading());
         scope_.spawn("reporting", sync_.keep_reporting());
         scope_.spawn("reaching the hub", reach_hub());
+    }
+
+    // Until `stop` is set (0), or supervision ended, which it never should (1: the daemon starts the agent anew).
+    [[nodiscard]] Task<int> ended(Event& stop) {
+        scope_.spawn("stop", wait_for(stop));
+        co_await ended_.wait();
+        co_return stop.is_set() ? 0 : 1;
     }
 
     [[nodiscard]] Task<> stop() {
@@ -114,6 +122,20 @@ public:
     }
 
 private:
+    [[nodiscard]] Task<> supervise() {
+        struct Ending {
+            Event& ended;
+            ~Ending() { ended.set(); }
+        };
+        const Ending ending{ended_};
+        co_await supervisor_.keep_running();
+    }
+
+    [[nodiscard]] Task<> wait_for(Event& stop) {
+        co_await stop.wait();
+        ended_.set();
+    }
+
     [[nodiscard]] Task<Result<>> close_link() {
         co_await link_.close();
         co_return Result<>{};
@@ -186,6 +208,7 @@ private:
     HubLink link_;
     Supervisor supervisor_;
     TwinSync sync_;
+    Event ended_;
     TaskScope scope_;
 };
 
@@ -224,10 +247,10 @@ Task<int> run_agent(daemonapi::Environment environment, Platform platform, Event
     log::info("Starting the agent of device {}", parts->facts.device_id);
     Agent agent(std::move(*parts));
     agent.start();
-    co_await stop.wait();
+    const auto status = co_await agent.ended(stop);
     log::info("The agent stops; the modules run on");
     co_await agent.stop();
-    co_return 0;
+    co_return status;
 }
 
 }  // namespace skerry::agent

@@ -44,6 +44,14 @@ void Failures::succeeded(const Command& command) {
     entries_.erase({module_of(command), kind_of(command)});
 }
 
+void Failures::settle(const std::function<bool(const std::string& module)>& deployed,
+                      const std::function<bool(const std::string& module)>& runs) {
+    std::erase_if(entries_, [&](const auto& entry) {
+        const auto& [module, kind] = entry.first;
+        return kind == Kind::deploying ? deployed(module) : runs(module);
+    });
+}
+
 void Failures::retry_deploying(SteadyTime now) {
     for (auto& [key, entry] : entries_)
         if (key.second == Kind::deploying) entry.until = std::min(entry.until, now);

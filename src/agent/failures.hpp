@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -17,6 +18,10 @@ class Failures {
 public:
     void failed(const Command& command, const Error& why, const RestartSettings& settings, SteadyTime now);
     void succeeded(const Command& command);
+
+    // What has come right by itself, or is wanted no more, is no failure any longer.
+    void settle(const std::function<bool(const std::string& module)>& deployed,
+                const std::function<bool(const std::string& module)>& runs);
 
     // Another deployment: what failed of the last one says nothing about it.
     void clear() { entries_.clear(); }

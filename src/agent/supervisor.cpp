@@ -29,6 +29,33 @@ std::set<std::string> in_rollout(const std::vector<Command>& commands) {
     return modules;
 }
 
+const DesiredModule* wanted_in(const PlanInput& input, const std::string& module) {
+    const auto found = std::ranges::find(input.desired, module, &DesiredModule::name);
+    return found == input.desired.end() ? nullptr : &*found;
+}
+
+const ObservedModule* there_in(const PlanInput& input, const std::string& module) {
+    const auto found = input.observed.find(module);
+    return found == input.observed.end() ? nullptr : &found->second;
+}
+
+// Whether no command would change the module, however the last one ended.
+bool is_deployed(const PlanInput& input, const std::string& module) {
+    const auto* wanted = wanted_in(input, module);
+    const auto* there = there_in(input, module);
+    if (wanted == nullptr) return there == nullptr && !input.leaving.contains(module);
+    if (there == nullptr || there->fingerprint != wanted->fingerprint) return false;
+    if (there->health.state == model::RuntimeState::dead) return false;
+    return wanted->running || there->health.state != model::RuntimeState::running;
+}
+
+bool runs_as_wanted(const PlanInput& input, const std::string& module) {
+    const auto* wanted = wanted_in(input, module);
+    const auto* there = there_in(input, module);
+    if (wanted == nullptr || !wanted->running) return true;
+    return there != nullptr && there->health.state == model::RuntimeState::running;
+}
+
 bool same_look(const std::vector<model::ModuleStatus>& a, const std::vector<model::ModuleStatus>& b) {
     return std::ranges::equal(a, b, [](const model::ModuleStatus& one, const model::ModuleStatus& other) {
         return one.name == other.name && one.state == other.state && one.started == other.started &&
@@ -162,7 +189,7 @@ PlanInput Supervisor::plan_input() {
     const auto at = now();
     PlanInput input{.desired = deployment_->modules,
                     .observed = {},
-                    .held = failures_.held(at.steady),
+                    .held = {},
                     .busy = {},
                     .leaving = history_.leaving(),
                     .restart = parts_.settings.restart};
@@ -171,6 +198,9 @@ PlanInput Supervisor::plan_input() {
     for (const auto& status : observed_)
         input.observed[status.name] = {.fingerprint = applied_fingerprint(status, *deployment_),
                                        .health = history_.observe(status, at)};
+    failures_.settle([&](const std::string& module) { return is_deployed(input, module); },
+                     [&](const std::string& module) { return runs_as_wanted(input, module); });
+    input.held = failures_.held(at.steady);
     for (const auto& module : deployment_->modules)
         if (module.name == agent_name) {
             auto& held = input.held[module.name].deploying;
@@ -225,7 +255,8 @@ bool Supervisor::supervised(const Command& command, const Result<>& result) {
 }
 
 bool Supervisor::rolled_out(const Command& command, const Result<>& result, const Deployment* deployment) {
-    note(command, result);
+    const bool current = deployment == deployment_.get();
+    if (result || current) note(command, result);  // a failure on the way to what is wanted no more is none
     const auto done = std::ranges::find(rollout_commands_, command);
     if (done != rollout_commands_.end()) rollout_commands_.erase(rollout_commands_.begin(), std::next(done));
     if (result && std::holds_alternative<Prepare>(command) && module_of(command) == agent_name)
@@ -235,7 +266,7 @@ bool Supervisor::rolled_out(const Command& command, const Result<>& result, cons
         being_replaced_until_ = parts_.clock.steady() + time_to_be_replaced;
     save_history();
     wake_.set();
-    return deployment == deployment_.get();
+    return current;
 }
 
 void Supervisor::note(const Command& command, const Result<>& result) {
@@ -286,15 +317,15 @@ DeploymentStatus Supervisor::status() const {
 std::optional<boost::json::object> Supervisor::report(bool compact) const {
     const bool looked_since = looked_ && (!deployment_ || planned_);
     if (!looked_since && !daemon_is_long_away()) return std::nullopt;
+    const auto runtime_status = planned_ ? plan_.status : std::map<std::string, std::string>();
     std::map<std::string, std::string> trouble;
     if (deployment_)
         for (const auto& module : deployment_->modules)
             if (auto text = failures_.text_of(module.name); !text.empty())
                 trouble.emplace(module.name, std::move(text));
-    static const std::map<std::string, std::string> none;
     return build_report({.deployment = deployment_.get(),
                          .observed = observed_,
-                         .runtime_status = planned_ ? plan_.status : none,
+                         .runtime_status = runtime_status,
                          .trouble = trouble,
                          .history = history_,
                          .status = status(),

@@ -351,6 +351,21 @@ TEST_CASE("what fails is tried again, ever more slowly and without end") {
     CHECK(world.daemon.running("sensor"));
 }
 
+TEST_CASE("what failed but came right by itself is no failure any longer") {
+    Deployed world;
+    world.daemon.refused.insert("update filter");
+    const auto changed = manifest_of({{"filter", json::object{{"settings", json::object{{"image", "filter:2"}}}}}});
+    world.deploy(changed);
+    world.run_for(30s);
+    REQUIRE(world.hub.code() == 500);
+    // The daemon took longer than we waited.
+    const auto deployment = make_deployment(changed, 2, world.facts).value();
+    world.daemon.modules.at("filter").create_options =
+        make_spec(*deployment->find("filter"), deployment->manifest, world.facts, "g").create_options;
+    world.run_for(5s);
+    CHECK(world.hub.code() == 200);
+}
+
 TEST_CASE("only what changed is updated") {
     Deployed world;
     world.deploy(manifest_of({{"filter", json::object{{"settings", json::object{{"image", "filter:2"}}}}}}));

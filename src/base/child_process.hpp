@@ -20,7 +20,7 @@
 namespace skerry {
 
 struct ChildOptions {
-    std::vector<std::string> arguments;         // [0] is the executable's path
+    std::vector<std::string> arguments;              // [0] is the executable's path
     std::map<std::string, std::string> environment;  // on top of our own
     std::optional<std::filesystem::path> output;     // stdout and stderr are appended here; else they are ours
 };

@@ -89,7 +89,8 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
     const auto month = digits_of(text, 2);
     if (!month || !skip(text, '-')) return std::nullopt;
     const auto day = digits_of(text, 2);
-    if (!day || text.empty() || (text.front() != 'T' && text.front() != 't' && text.front() != ' ')) return std::nullopt;
+    if (!day || text.empty() || (text.front() != 'T' && text.front() != 't' && text.front() != ' '))
+        return std::nullopt;
     text.remove_prefix(1);
     const auto hour = digits_of(text, 2);
     if (!hour || !skip(text, ':')) return std::nullopt;

@@ -12,7 +12,7 @@
 namespace skerry {
 
 using Duration = std::chrono::nanoseconds;
-using WallTime = std::chrono::system_clock::time_point;   // for humans, tokens and certificates; may jump
+using WallTime = std::chrono::system_clock::time_point;    // for humans, tokens and certificates; may jump
 using SteadyTime = std::chrono::steady_clock::time_point;  // for timers and ages; never jumps
 
 class Clock {

@@ -130,11 +130,21 @@ bool is_utf8(std::string_view text) {
         const auto lead = static_cast<unsigned char>(text[at]);
         std::size_t more = 0;
         std::uint32_t code = 0;
-        if (lead < 0x80) { ++at; continue; }
-        if ((lead & 0xe0) == 0xc0) { more = 1; code = lead & 0x1fU; }
-        else if ((lead & 0xf0) == 0xe0) { more = 2; code = lead & 0x0fU; }
-        else if ((lead & 0xf8) == 0xf0) { more = 3; code = lead & 0x07U; }
-        else return false;
+        if (lead < 0x80) {
+            ++at;
+            continue;
+        }
+        if ((lead & 0xe0) == 0xc0) {
+            more = 1;
+            code = lead & 0x1fU;
+        } else if ((lead & 0xf0) == 0xe0) {
+            more = 2;
+            code = lead & 0x0fU;
+        } else if ((lead & 0xf8) == 0xf0) {
+            more = 3;
+            code = lead & 0x07U;
+        } else
+            return false;
         if (at + more >= text.size()) return false;
         for (std::size_t i = 1; i <= more; ++i) {
             const auto next = static_cast<unsigned char>(text[at + i]);

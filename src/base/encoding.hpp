@@ -22,7 +22,7 @@ namespace skerry {
 
 [[nodiscard]] bool is_utf8(std::string_view text);
 
-[[nodiscard]] std::string to_lower(std::string_view text);  // ASCII only
+[[nodiscard]] std::string to_lower(std::string_view text);                        // ASCII only
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b);  // ASCII only
 
 // Little-endian integers appended to, and read from, byte strings. `at + sizeof(T)` must be inside.

@@ -14,11 +14,11 @@ namespace skerry::log {
 namespace {
 spdlog::level::level_enum to_spdlog(Level level) {
     switch (level) {
-    case Level::debug: return spdlog::level::debug;
-    case Level::info: return spdlog::level::info;
-    case Level::warning: return spdlog::level::warn;
-    case Level::error: return spdlog::level::err;
-    case Level::fatal: return spdlog::level::critical;
+        case Level::debug: return spdlog::level::debug;
+        case Level::info: return spdlog::level::info;
+        case Level::warning: return spdlog::level::warn;
+        case Level::error: return spdlog::level::err;
+        case Level::fatal: return spdlog::level::critical;
     }
     return spdlog::level::info;
 }
@@ -31,11 +31,11 @@ struct Tag {
 
 Tag tag_of(spdlog::level::level_enum level) {
     switch (level) {
-    case spdlog::level::critical: return {'0', "FTL"};
-    case spdlog::level::err: return {'3', "ERR"};
-    case spdlog::level::warn: return {'4', "WRN"};
-    case spdlog::level::info: return {'6', "INF"};
-    default: return {'7', "DBG"};
+        case spdlog::level::critical: return {'0', "FTL"};
+        case spdlog::level::err: return {'3', "ERR"};
+        case spdlog::level::warn: return {'4', "WRN"};
+        case spdlog::level::info: return {'6', "INF"};
+        default: return {'7', "DBG"};
     }
 }
 
@@ -86,7 +86,8 @@ private:
 
 std::unique_ptr<spdlog::formatter> formatter_for(Format format) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-    formatter->add_flag<SeverityFlag>('*').add_flag<LettersFlag>('?').add_flag<OneLineFlag>('~', format == Format::json);
+    formatter->add_flag<SeverityFlag>('*').add_flag<LettersFlag>('?').add_flag<OneLineFlag>('~',
+                                                                                            format == Format::json);
     formatter->set_pattern(format == Format::text
                                ? "<%*> %Y-%m-%d %H:%M:%S.%e +00:00 [%?] - %~"
                                : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","severity":%*,"level":"%?","text":"%~"})");

@@ -8,17 +8,17 @@ namespace skerry {
 
 std::string_view name_of(Errc code) {
     switch (code) {
-    case Errc::malformed: return "malformed";
-    case Errc::unauthorized: return "unauthorized";
-    case Errc::not_found: return "not found";
-    case Errc::conflict: return "conflict";
-    case Errc::full: return "full";
-    case Errc::unreachable: return "unreachable";
-    case Errc::timeout: return "timeout";
-    case Errc::closed: return "closed";
-    case Errc::unsupported: return "unsupported";
-    case Errc::io: return "input/output";
-    case Errc::internal: return "internal";
+        case Errc::malformed: return "malformed";
+        case Errc::unauthorized: return "unauthorized";
+        case Errc::not_found: return "not found";
+        case Errc::conflict: return "conflict";
+        case Errc::full: return "full";
+        case Errc::unreachable: return "unreachable";
+        case Errc::timeout: return "timeout";
+        case Errc::closed: return "closed";
+        case Errc::unsupported: return "unsupported";
+        case Errc::io: return "input/output";
+        case Errc::internal: return "internal";
     }
     return "unknown";
 }
@@ -33,22 +33,22 @@ Error Error::while_doing(std::string_view what) const {
 Error system_error(std::string_view what, int number) {
     auto code = Errc::io;
     switch (number) {
-    case ENOENT: code = Errc::not_found; break;
-    case EEXIST: code = Errc::conflict; break;
-    case EACCES:
-    case EPERM: code = Errc::unauthorized; break;
-    case ENOSPC:
-    case EDQUOT:
-    case EMFILE:
-    case ENFILE: code = Errc::full; break;
-    case ECONNREFUSED:
-    case ENETUNREACH:
-    case EHOSTUNREACH: code = Errc::unreachable; break;
-    case ETIMEDOUT: code = Errc::timeout; break;
-    case ECONNRESET:
-    case EPIPE:
-    case EBADF: code = Errc::closed; break;
-    default: break;
+        case ENOENT: code = Errc::not_found; break;
+        case EEXIST: code = Errc::conflict; break;
+        case EACCES:
+        case EPERM: code = Errc::unauthorized; break;
+        case ENOSPC:
+        case EDQUOT:
+        case EMFILE:
+        case ENFILE: code = Errc::full; break;
+        case ECONNREFUSED:
+        case ENETUNREACH:
+        case EHOSTUNREACH: code = Errc::unreachable; break;
+        case ETIMEDOUT: code = Errc::timeout; break;
+        case ECONNRESET:
+        case EPIPE:
+        case EBADF: code = Errc::closed; break;
+        default: break;
     }
     return Error{code, std::string(what) + ": " + std::generic_category().message(number)};
 }

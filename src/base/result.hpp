@@ -16,14 +16,14 @@ enum class Errc : std::uint8_t {
     malformed,     // the input can never be accepted as it is
     unauthorized,  // the credentials don't allow it
     not_found,
-    conflict,      // exists already, or changed in between
-    full,          // a limit or budget is used up; may work later
-    unreachable,   // the peer is not there; try again later
+    conflict,     // exists already, or changed in between
+    full,         // a limit or budget is used up; may work later
+    unreachable,  // the peer is not there; try again later
     timeout,
-    closed,        // the stream, queue or session was closed
+    closed,  // the stream, queue or session was closed
     unsupported,
-    io,            // the disk or another system call failed
-    internal,      // a defect of ours
+    io,        // the disk or another system call failed
+    internal,  // a defect of ours
 };
 
 [[nodiscard]] std::string_view name_of(Errc code);

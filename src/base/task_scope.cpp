@@ -23,17 +23,13 @@ bool is_cancellation(const std::exception_ptr& error) {
         std::rethrow_exception(error);
     } catch (const boost::system::system_error& failure) {
         return failure.code() == boost::asio::error::operation_aborted;
-    } catch (...) {
-        return false;
-    }
+    } catch (...) { return false; }
 }
 
 std::string text_of(const std::exception_ptr& error) {
     try {
         std::rethrow_exception(error);
-    } catch (const std::exception& failure) {
-        return failure.what();
-    } catch (...) {
+    } catch (const std::exception& failure) { return failure.what(); } catch (...) {
         return "an exception of unknown type";
     }
 }

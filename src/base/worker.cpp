@@ -1,11 +1,11 @@
 #include "base/worker.hpp"
 
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 
 #include <sys/prctl.h>
 
@@ -27,9 +27,14 @@ public:
         // The job is not cancellable: the caller's frame, which it points into, must outlive it.
         co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
             [this, &job, &loop](auto handler) {
-                asio::post(*pool_, [&job, guard = asio::make_work_guard(loop), handler = std::move(handler)]() mutable {
+                asio::post(*pool_, [&job, loop, guard = asio::make_work_guard(loop),
+                                    handler = std::move(handler)]() mutable {
                     job();
-                    asio::post(guard.get_executor(), std::move(handler));
+                    // The guard goes back with the answer: once that runs the loop may be gone, before this returns.
+                    asio::post(loop, [guard = std::move(guard), handler = std::move(handler)]() mutable {
+                        guard.reset();
+                        std::move(handler)();
+                    });
                 });
             },
             asio::use_awaitable);

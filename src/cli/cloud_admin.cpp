@@ -19,13 +19,13 @@ constexpr std::string_view version = "api-version=2021-04-12";
 
 Errc code_of(unsigned status) {
     switch (status) {
-    case 401:
-    case 403: return Errc::unauthorized;
-    case 404: return Errc::not_found;
-    case 409:
-    case 412: return Errc::conflict;
-    case 504: return Errc::timeout;
-    default: return status < 500 ? Errc::malformed : Errc::internal;
+        case 401:
+        case 403: return Errc::unauthorized;
+        case 404: return Errc::not_found;
+        case 409:
+        case 412: return Errc::conflict;
+        case 504: return Errc::timeout;
+        default: return status < 500 ? Errc::malformed : Errc::internal;
     }
 }
 

@@ -1,4 +1,5 @@
-// What the commands ask of a local cloud, over its admin socket: IoT Hub's REST surface without tokens, and the event log.
+// What the commands ask of a local cloud, over its admin socket: IoT Hub's REST surface without tokens, and the event
+// log.
 #pragma once
 
 #include "base/clock.hpp"
@@ -33,8 +34,8 @@ public:
     [[nodiscard]] Task<Result<std::string>> connection_string(std::string device_id);
     [[nodiscard]] Task<Result<>> deploy(std::string device_id, boost::json::object content);
 
-    // Events as JSON lines, from the log's start or its end; `follow` goes on with what comes. Ends when `on_line` returns
-    // false, or the cloud ends.
+    // Events as JSON lines, from the log's start or its end; `follow` goes on with what comes. Ends when `on_line`
+    // returns false, or the cloud ends.
     struct EventsOptions {
         bool from_start{true};
         bool follow{false};

@@ -73,9 +73,8 @@ Task<int> run_logs(Arguments arguments, Platform platform) {
     const auto client = connect(platform, arguments.host);
     if (!client) co_return report(client.error());
     LogFrames frames;
-    const auto done = co_await (*client)->logs(arguments.module, arguments.logs, [&frames](std::string_view bytes) {
-        return print_frames(frames, bytes);
-    });
+    const auto done = co_await (*client)->logs(
+        arguments.module, arguments.logs, [&frames](std::string_view bytes) { return print_frames(frames, bytes); });
     if (!done) co_return report(done.error());
     if (frames.broken()) co_return report(Error{Errc::malformed, "the daemon sent no log frames"});
     co_return 0;

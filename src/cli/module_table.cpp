@@ -34,14 +34,13 @@ std::string ago(const std::optional<WallTime>& time, WallTime now) {
 
 std::string description_of(const model::ModuleStatus& module, WallTime now) {
     switch (module.state) {
-    case model::RuntimeState::running:
-        return module.started ? "Up " + duration_text(now - *module.started) : "Up";
-    case model::RuntimeState::stopped: return "Stopped" + ago(module.exited, now);
-    case model::RuntimeState::failed:
-        return fmt::format("Failed ({}){}", module.exit_code ? std::to_string(*module.exit_code) : "unknown",
-                           ago(module.exited, now));
-    case model::RuntimeState::dead: return "Dead";
-    case model::RuntimeState::unknown: break;
+        case model::RuntimeState::running: return module.started ? "Up " + duration_text(now - *module.started) : "Up";
+        case model::RuntimeState::stopped: return "Stopped" + ago(module.exited, now);
+        case model::RuntimeState::failed:
+            return fmt::format("Failed ({}){}", module.exit_code ? std::to_string(*module.exit_code) : "unknown",
+                               ago(module.exited, now));
+        case model::RuntimeState::dead: return "Dead";
+        case model::RuntimeState::unknown: break;
     }
     return "Unknown";
 }
@@ -58,7 +57,8 @@ std::string module_table(std::vector<model::ModuleStatus> modules, WallTime now)
         for (std::size_t i = 0; i < 3; ++i) widths[i] = std::max(widths[i], line[i].size() + 1);
     std::string out;
     for (const auto& [name, state, description, image] : lines)
-        out += fmt::format("{:<{}} {:<{}} {:<{}} {}\n", name, widths[0], state, widths[1], description, widths[2], image);
+        out +=
+            fmt::format("{:<{}} {:<{}} {:<{}} {}\n", name, widths[0], state, widths[1], description, widths[2], image);
     return out;
 }
 

@@ -1,5 +1,5 @@
-#include "cli/log_frames.hpp"
 #include "cli/module_table.hpp"
+#include "cli/log_frames.hpp"
 
 #include <doctest/doctest.h>
 
@@ -47,7 +47,8 @@ TEST_CASE("the table is sorted by name and its columns line up") {
 }
 
 TEST_CASE("log frames are put together from any pieces, and anything else is noticed") {
-    const std::string stream = std::string("\x01\0\0\0\0\0\0\x03", 8) + "one" + std::string("\x02\0\0\0\0\0\0\x02", 8) + "up";
+    const std::string stream =
+        std::string("\x01\0\0\0\0\0\0\x03", 8) + "one" + std::string("\x02\0\0\0\0\0\0\x02", 8) + "up";
     LogFrames frames;
     std::string text;
     for (const char byte : stream) {

@@ -57,8 +57,7 @@ Result<std::string> aes_gcm_encrypt(std::string_view key, std::string_view iv, s
 Result<std::string> aes_gcm_decrypt(std::string_view key, std::string_view iv, std::string_view aad,
                                     std::string_view ciphertext) {
     if (auto fits = check_sizes(key, iv, aad, ciphertext); !fits) return fail(fits.error());
-    if (ciphertext.size() < tag_bytes)
-        return fail(Errc::malformed, "the ciphertext is shorter than its 16-byte tag");
+    if (ciphertext.size() < tag_bytes) return fail(Errc::malformed, "the ciphertext is shorter than its 16-byte tag");
     auto cipher = start(0, key, iv, aad);
     if (!cipher) return fail(cipher.error());
 
@@ -67,14 +66,14 @@ Result<std::string> aes_gcm_decrypt(std::string_view key, std::string_view iv, s
     std::string out(text_size + tag_bytes, '\0');  // never empty, so that data() may be written to
     int size = 0;
     int rest = 0;
-    const bool read =
-        EVP_CIPHER_CTX_ctrl(cipher->get(), EVP_CTRL_AEAD_SET_TAG, tag_bytes, tag.data()) == 1 &&
-        (text_size == 0 || EVP_CipherUpdate(cipher->get(), bytes_of(out), &size, bytes_of(ciphertext),
-                                            static_cast<int>(text_size)) == 1);
+    const bool read = EVP_CIPHER_CTX_ctrl(cipher->get(), EVP_CTRL_AEAD_SET_TAG, tag_bytes, tag.data()) == 1 &&
+                      (text_size == 0 || EVP_CipherUpdate(cipher->get(), bytes_of(out), &size, bytes_of(ciphertext),
+                                                          static_cast<int>(text_size)) == 1);
     if (!read) return fail(openssl_error(Errc::internal, "decrypting with AES-256-GCM"));
     if (EVP_CipherFinal_ex(cipher->get(), bytes_of(out) + size, &rest) != 1)
-        return fail(openssl_error(Errc::unauthorized, "the ciphertext, its vector or its additional data were changed, "
-                                                      "or this is not the key it was encrypted with"));
+        return fail(openssl_error(Errc::unauthorized,
+                                  "the ciphertext, its vector or its additional data were changed, "
+                                  "or this is not the key it was encrypted with"));
     out.resize(text_size);
     return out;
 }

@@ -23,7 +23,7 @@ constexpr std::size_t most_certificates = 1024;  // in one text: a system's whol
 using OwnedStore = std::unique_ptr<X509_STORE, FreeWith<X509_STORE_free>>;
 using OwnedStoreContext = std::unique_ptr<X509_STORE_CTX, FreeWith<X509_STORE_CTX_free>>;
 
-void free_stack(STACK_OF(X509)* stack) { sk_X509_pop_free(stack, X509_free); }
+void free_stack(STACK_OF(X509) * stack) { sk_X509_pop_free(stack, X509_free); }
 using OwnedStack = std::unique_ptr<STACK_OF(X509), FreeWith<free_stack>>;
 
 WallTime time_of(const ASN1_TIME* time) {

@@ -53,7 +53,7 @@ struct Certificate {
     std::string sha1_thumbprint;    // 40 hex digits, upper case
     std::string sha256_thumbprint;  // 64
 };
-[[nodiscard]] Result<Certificate> parse_certificate(std::string_view pem);        // the first one in the text
+[[nodiscard]] Result<Certificate> parse_certificate(std::string_view pem);  // the first one in the text
 // Each certificate's PEM; text between them is skipped. Errc::full for more than 1024.
 [[nodiscard]] Result<std::vector<std::string>> split_certificates(std::string_view pem);
 // Whether the chain (leaf first) leads to one of the roots at `now`.

@@ -78,12 +78,14 @@ TEST_CASE("AES-256-GCM gives the vectors of the GCM specification") {
     const auto key = from_hex("feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308");
     const auto iv = from_hex("cafebabefacedbaddecaf888");
     const auto aad = from_hex("feedfacedeadbeeffeedfacedeadbeefabaddad2");
-    const auto text = from_hex("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
-                               "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39");
+    const auto text = from_hex(
+        "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+        "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39");
     const auto sealed = aes_gcm_encrypt(key, iv, aad, text).value();
-    CHECK(hex_encode(sealed) == "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
-                                "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
-                                "76fc6ece0f4e1768cddf8853bb2d551b");
+    CHECK(hex_encode(sealed) ==
+          "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+          "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
+          "76fc6ece0f4e1768cddf8853bb2d551b");
     CHECK(aes_gcm_decrypt(key, iv, aad, sealed).value() == text);
 }
 

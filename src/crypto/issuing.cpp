@@ -23,9 +23,9 @@ std::string cut_common_name(const std::string& name) {
 
 bool set_subject(X509* certificate, const std::string& common_name) {
     const auto name = cut_common_name(common_name);
-    return name.empty() || X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", V_ASN1_UTF8STRING,
-                                                      bytes_of(std::string_view(name)), static_cast<int>(name.size()),
-                                                      -1, 0) == 1;
+    return name.empty() ||
+           X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", V_ASN1_UTF8STRING,
+                                      bytes_of(std::string_view(name)), static_cast<int>(name.size()), -1, 0) == 1;
 }
 
 bool set_random_serial(X509* certificate) {
@@ -106,8 +106,8 @@ bool add_constraints(X509* certificate, X509* issuer, const CertificateRequest& 
     if (request.is_ca)
         constraints = request.path_length < 0 ? "critical,CA:TRUE"
                                               : fmt::format("critical,CA:TRUE,pathlen:{}", request.path_length);
-    const auto* usage = request.is_ca ? "critical,digitalSignature,keyCertSign,cRLSign"
-                                      : "critical,digitalSignature,keyEncipherment";
+    const auto* usage =
+        request.is_ca ? "critical,digitalSignature,keyCertSign,cRLSign" : "critical,digitalSignature,keyEncipherment";
     std::string purposes;
     if (request.server_auth) purposes = "serverAuth";
     if (request.client_auth) purposes += purposes.empty() ? "clientAuth" : ",clientAuth";

@@ -23,8 +23,8 @@ public:
     Credentials(std::string hub_host, model::Identity signing_identity, Signer signer, Clock& clock,
                 Duration lifetime = std::chrono::hours(1));
 
-    // A token good for at least half of its lifetime; signed anew only when needed, or when the wall clock jumped by more
-    // than a quarter of the lifetime since it was signed.
+    // A token good for at least half of its lifetime; signed anew only when needed, or when the wall clock jumped by
+    // more than a quarter of the lifetime since it was signed.
     [[nodiscard]] Task<Result<std::string>> token();
     // When the last token runs out, on the steady clock; a connection made with it must be renewed before.
     [[nodiscard]] SteadyTime expires() const { return expires_; }

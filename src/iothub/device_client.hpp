@@ -1,5 +1,5 @@
-// A client of a hub for one identity: what a device SDK does, over MQTT and TLS. Used by the hub's upstream, the agent, the
-// module SDK and test tools.
+// A client of a hub for one identity: what a device SDK does, over MQTT and TLS. Used by the hub's upstream, the agent,
+// the module SDK and test tools.
 //
 // Promises: connects and reconnects by itself (back-off with jitter, 0.5 s to 30 s unless set otherwise), subscribes
 //           again, and tells its owner when it came and went. Requests fail at once while it is away.
@@ -48,7 +48,7 @@ struct DeviceClientOptions {
     std::string client_type{"skerry"};
     std::vector<std::string> auth_chain;  // empty: for itself
     std::uint16_t keep_alive_seconds{60};
-    std::size_t window{64};  // publishes in flight; further ones wait
+    std::size_t window{64};                            // publishes in flight; further ones wait
     Duration request_limit{std::chrono::seconds(20)};  // connect, twin requests, and the wait for a PUBACK
     Duration first_backoff{std::chrono::milliseconds(500)};
     Duration longest_backoff{std::chrono::seconds(30)};
@@ -57,9 +57,9 @@ struct DeviceClientOptions {
 
 // What the hub pushes. Handlers that are not set are not subscribed.
 struct DeviceClientHandlers {
-    // Returns when the message is dealt with: only then it is acknowledged. One message at a time for each input. An error
-    // leaves it unacknowledged, and the connection is reopened so that the hub delivers it again. A handler that runs
-    // when the connection is lost goes on; its message comes again.
+    // Returns when the message is dealt with: only then it is acknowledged. One message at a time for each input. An
+    // error leaves it unacknowledged, and the connection is reopened so that the hub delivers it again. A handler that
+    // runs when the connection is lost goes on; its message comes again.
     std::function<Task<Result<>>(std::string input, model::Message message)> on_input;
     std::function<Task<Result<>>(model::Message message)> on_cloud_to_device;
     std::function<Task<>(boost::json::object patch)> on_desired;  // has $version; one at a time

@@ -52,7 +52,8 @@ struct ScopeIdentity {
 class RegistryClient {
 public:
     // `http` reaches the hub (or the parent); `credentials` sign each request.
-    RegistryClient(std::unique_ptr<net::HttpClient> http, std::shared_ptr<Credentials> credentials, std::string device_id);
+    RegistryClient(std::unique_ptr<net::HttpClient> http, std::shared_ptr<Credentials> credentials,
+                   std::string device_id);
 
     [[nodiscard]] Task<Result<std::vector<ModuleIdentity>>> list_modules();
     [[nodiscard]] Task<Result<ModuleIdentity>> get_module(std::string module_id);

@@ -26,9 +26,10 @@ public:
     // Runs on the loop what `make` returns (it is called there), and waits for the result.
     template <class T>
     [[nodiscard]] Result<T> call(const std::function<Task<Result<T>>(Platform)>& make) {
-        const auto answer = std::make_shared<Answer<T>>();
+        auto answer = std::make_shared<Answer<T>>();
         auto result = answer->promise.get_future();
-        const bool posted = post([this, &make, answer]() mutable {
+        // The task is the answer's only owner: when it unwinds without a result, the answer says so.
+        const bool posted = post([this, &make, answer = std::move(answer)]() mutable {
             requests_->spawn("call", answer_with<T>(make(platform()), std::move(answer)));
         });
         if (!posted) return fail(Errc::closed, "the module was closed");

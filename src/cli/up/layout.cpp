@@ -51,10 +51,10 @@ json::object variable(std::string_view value) { return {{"value", value}}; }
 json::object agent_desired(const Layout& layout, std::string_view sensor_status) {
     auto agent = module("skerry/agent:latest", "running", {});
     auto hub = module("skerry/hub:latest", "running", {{"SKERRY_LISTEN", variable(hub_address)}});
-    auto sensor = module("skerry/sensor:latest", sensor_status,
-                         {{"SKERRY_LEDGER", variable(layout.sensor_ledger().native())}});
-    auto filter = module("skerry/filter:latest", "running",
-                         {{"SKERRY_LEDGER", variable(layout.filter_ledger().native())}});
+    auto sensor =
+        module("skerry/sensor:latest", sensor_status, {{"SKERRY_LEDGER", variable(layout.sensor_ledger().native())}});
+    auto filter =
+        module("skerry/filter:latest", "running", {{"SKERRY_LEDGER", variable(layout.filter_ledger().native())}});
     sensor["startupOrder"] = 2;
     filter["startupOrder"] = 1;
     hub["startupOrder"] = 0;
@@ -110,8 +110,9 @@ Result<> write_config(storage::Files& files, const Layout& layout, std::string_v
                     "[agent.config]\nimage = \"skerry/agent:latest\"\n\n"
                     "[connect]\nmanagement_uri = {}\n\n[listen]\nmanagement_uri = {}\n\n"
                     "[skerry]\nhome = {}\n\n[skerry.engine]\ntype = \"process\"\nbundles = {}\n",
-                    toml_string(hub_address), toml_string("file://" + ca_certificate.native()), toml_string(connection_string),
-                    management, management, toml_string(layout.edge().native()), toml_string(layout.bundles().native())));
+                    toml_string(hub_address), toml_string("file://" + ca_certificate.native()),
+                    toml_string(connection_string), management, management, toml_string(layout.edge().native()),
+                    toml_string(layout.bundles().native())));
 }
 
 json::object deployment(const Layout& layout, std::string_view sensor_status) {

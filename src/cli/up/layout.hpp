@@ -33,7 +33,8 @@ struct Layout {
 [[nodiscard]] std::filesystem::path default_root();
 
 // The folders, the bundles (of this executable and the sample modules beside it), empty ledgers.
-[[nodiscard]] Result<> write_bundles(storage::Files& files, const Layout& layout, const std::filesystem::path& executable);
+[[nodiscard]] Result<> write_bundles(storage::Files& files, const Layout& layout,
+                                     const std::filesystem::path& executable);
 
 [[nodiscard]] Result<> write_config(storage::Files& files, const Layout& layout, std::string_view connection_string,
                                     const std::filesystem::path& ca_certificate);

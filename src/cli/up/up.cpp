@@ -57,7 +57,7 @@ public:
         co_await shut_down();
         gather();
         view_.summary(accounts_.totals());
-        co_return started && accounts_.totals().lost == 0 ? 0 : 1;
+        co_return started&& accounts_.totals().lost == 0 ? 0 : 1;
     }
 
 private:
@@ -100,7 +100,8 @@ Result<ChildProcess> Up::start_role(std::string_view name, std::vector<std::stri
     return ChildProcess::start({.arguments = std::move(arguments), .output = layout_.log(name)}, platform_.executor);
 }
 
-// A short wait between two looks at something that only answers questions; ends early with an error when a process died.
+// A short wait between two looks at something that only answers questions; ends early with an error when a process
+// died.
 Task<Result<>> Up::pause() {
     co_await platform_.clock.sleep(probe_interval);
     if (stop_.is_set()) co_return fail(Errc::closed, "interrupted");
@@ -121,8 +122,8 @@ Task<Result<>> Up::start() {
     view_.note(fmt::format("skerry up: state in {}{}", layout_.root.native(),
                            options_.world == World::direct ? "" : " (in namespaces of its own: skerry up --shell)"));
     using Step = Task<Result<>> (Up::*)();
-    for (const Step step : {&Up::start_cloud, &Up::make_device, &Up::start_daemon, &Up::wait_for_modules,
-                            &Up::wait_for_first_message}) {
+    for (const Step step :
+         {&Up::start_cloud, &Up::make_device, &Up::start_daemon, &Up::wait_for_modules, &Up::wait_for_first_message}) {
         auto done = co_await (this->*step)();
         if (!done) co_return done;
     }

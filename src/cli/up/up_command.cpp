@@ -53,8 +53,7 @@ void enter_shell(const Arguments& arguments) {
     const Layout layout{std::filesystem::absolute(arguments.directory)};
     std::ifstream in(layout.process_file());
     pid_t process = 0;
-    if (!(in >> process))
-        throw CLI::ValidationError("--shell", "no `skerry up` runs in " + layout.root.native());
+    if (!(in >> process)) throw CLI::ValidationError("--shell", "no `skerry up` runs in " + layout.root.native());
     // For SDKs that keep a list of authorities of their own.
     ::setenv("NODE_EXTRA_CA_CERTS", (layout.cloud() / "ca.pem").c_str(), 0);
     throw CLI::ValidationError("--shell", enter_and_execute(process, arguments.command).text);

@@ -43,8 +43,9 @@ std::string count_and_rate(std::size_t count, std::size_t before, double seconds
 }  // namespace
 
 void View::draw(const Totals& totals, std::string_view last_message, double now) {
-    if (!drawn_) fmt::print("\n  {:>5}  {:>17}  {:>17}  {:>17}  {}\n", "time", "sensor -> filter", "filter -> cloud",
-                            "in the cloud", "last message there");
+    if (!drawn_)
+        fmt::print("\n  {:>5}  {:>17}  {:>17}  {:>17}  {}\n", "time", "sensor -> filter", "filter -> cloud",
+                   "in the cloud", "last message there");
     const double elapsed = now - previous_at_;
     constexpr std::size_t message_columns = 60;
     const auto line = fmt::format(
@@ -71,8 +72,8 @@ void View::end_live() {
 
 void View::summary(const Totals& totals) {
     end_live();
-    fmt::print("\nsent {}\npassed {}\nreceived {}\nduplicates {}\nlost {}\n", totals.sent, totals.passed, totals.received,
-               totals.duplicates, totals.lost);
+    fmt::print("\nsent {}\npassed {}\nreceived {}\nduplicates {}\nlost {}\n", totals.sent, totals.passed,
+               totals.received, totals.duplicates, totals.lost);
     std::fflush(stdout);
 }
 

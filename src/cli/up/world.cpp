@@ -76,9 +76,10 @@ Result<> unshare_namespaces() {
     if (::unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS) != 0)
         return fail(Errc::unauthorized,
                     "ports 443 and 8883 can't be bound on loopback, and this system forbids user namespaces ("
-                    "unshare: " + std::string(std::strerror(errno)) +
-                    "); as root, set one of: sysctl net.ipv4.ip_unprivileged_port_start=443, or sysctl "
-                    "kernel.unprivileged_userns_clone=1 (and kernel.apparmor_restrict_unprivileged_userns=0)");
+                    "unshare: " +
+                        std::string(std::strerror(errno)) +
+                        "); as root, set one of: sysctl net.ipv4.ip_unprivileged_port_start=443, or sysctl "
+                        "kernel.unprivileged_userns_clone=1 (and kernel.apparmor_restrict_unprivileged_userns=0)");
     if (auto denied = write_text("/proc/self/setgroups", "deny"); !denied) return denied;
     if (auto mapped = write_text("/proc/self/uid_map", "0 " + std::to_string(user) + " 1"); !mapped) return mapped;
     if (auto mapped = write_text("/proc/self/gid_map", "0 " + std::to_string(group) + " 1"); !mapped) return mapped;

@@ -1,5 +1,5 @@
-// Where `skerry up` runs: on loopback addresses of this machine when it may bind port 443 there, else in a user, network
-// and mount namespace of its own, where anyone may.
+// Where `skerry up` runs: on loopback addresses of this machine when it may bind port 443 there, else in a user,
+// network and mount namespace of its own, where anyone may.
 //
 // Threads: call before the process has a second thread (the kernel refuses user namespaces to threaded processes).
 #pragma once
@@ -25,8 +25,8 @@ inline constexpr const char* hub_name = "edge.skerry.local";
 // Errors: unauthorized when namespaces are forbidden too; the text says what to set.
 [[nodiscard]] Result<World> enter_world(bool always_own);
 
-// In own namespaces: /etc/hosts with our names, and the CA bundle of the system with `ca_file` added, both bound over the
-// system's for every process in the world. The copies are kept in `folder`.
+// In own namespaces: /etc/hosts with our names, and the CA bundle of the system with `ca_file` added, both bound over
+// the system's for every process in the world. The copies are kept in `folder`.
 [[nodiscard]] Result<> bind_names_and_trust(const std::filesystem::path& folder, const std::filesystem::path& ca_file);
 
 // Replaces this process by `command` (the user's shell when empty) inside the namespaces of `process`.

@@ -210,7 +210,7 @@ public:
     };
 
     Result<std::unique_ptr<storage::File>> open(const std::filesystem::path& path, Mode mode,
-                                               unsigned permissions) override {
+                                                unsigned permissions) override {
         auto file = files_->open(path, mode, permissions);
         if (!file) return file;
         return std::make_unique<BrokenFile>(std::move(*file), broken);
