@@ -27,15 +27,16 @@ public:
         // The job is not cancellable: the caller's frame, which it points into, must outlive it.
         co_await asio::async_initiate<const asio::use_awaitable_t<>&, void()>(
             [this, &job, &loop](auto handler) {
-                asio::post(*pool_, [&job, loop, guard = asio::make_work_guard(loop),
-                                    handler = std::move(handler)]() mutable {
-                    job();
-                    // The guard goes back with the answer: once that runs the loop may be gone, before this returns.
-                    asio::post(loop, [guard = std::move(guard), handler = std::move(handler)]() mutable {
-                        guard.reset();
-                        std::move(handler)();
-                    });
-                });
+                asio::post(*pool_,
+                           [&job, loop, guard = asio::make_work_guard(loop), handler = std::move(handler)]() mutable {
+                               job();
+                               // The guard goes back with the answer: once that runs the loop may be gone, before this
+                               // returns.
+                               asio::post(loop, [guard = std::move(guard), handler = std::move(handler)]() mutable {
+                                   guard.reset();
+                                   std::move(handler)();
+                               });
+                           });
             },
             asio::use_awaitable);
     }
