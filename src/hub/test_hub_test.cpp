@@ -66,8 +66,8 @@ public:
         if (!cloud_.online) co_return fail(away());
         if (identity.module_id() != "$edgeHub") cloud_.reports.push_back(patch);
         auto& twin = cloud_.twins[identity.id()];
-        if (!twin.contains("reported")) twin["reported"] = json::object{};
-        model::merge_patch(twin["reported"].as_object(), patch);
+        if (!twin["reported"].is_object()) twin["reported"] = json::object{};
+        model::merge_patch(twin["reported"].get_object(), patch);
         co_return Result<>{};
     }
     void set_interests(const model::Identity& identity, CloudInterests interests) override {

@@ -169,6 +169,10 @@ void Twins::start_sync(const model::Identity& identity, const SharedEntry& entry
 }
 
 Task<> Twins::sync(model::Identity identity, SharedEntry entry) {
+    struct Mark {
+        bool& syncing;
+        ~Mark() { syncing = false; }
+    } const mark{entry->syncing};
     Backoff backoff(random_, std::chrono::seconds(1), std::chrono::minutes(1));
     while (!entry->pending.empty()) {
         co_await link_.wait_ready(identity);
@@ -191,7 +195,6 @@ Task<> Twins::sync(model::Identity identity, SharedEntry entry) {
             log::error("The twin of {} is not on disk: {}", identity.id(), saved.error().text);
         co_await clock_.sleep(sync_pause_);
     }
-    entry->syncing = false;
 }
 
 Task<> Twins::desired_arrived(model::Identity identity, json::object patch) {

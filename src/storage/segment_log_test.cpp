@@ -300,6 +300,24 @@ TEST_CASE("full segments are removed when nobody wants them, the newest snapshot
     });
 }
 
+TEST_CASE("a segment stays until the snapshot of the next one is stored") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk);
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        REQUIRE(co_await fixture.append("old"));
+        const auto old = fixture.log->segments().front();
+        const auto staged = fixture.log->stage(text_kind, std::string(4000, 'x')).value();
+        REQUIRE(fixture.log->segments().size() == 2);
+        CHECK_FALSE(fixture.log->removable(old));
+        co_await fixture.log->remove({old});
+        CHECK(fixture.log->segments().size() == 2);
+        REQUIRE(co_await fixture.log->wait(staged));
+        CHECK(fixture.log->removable(old));
+        co_await fixture.close();
+    });
+}
+
 TEST_CASE("whoever would stage too much waits for the disk, in order") {
     auto disk = disk_with_folder();
     Fixture fixture(disk, 1 << 20);
