@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,7 +28,8 @@ struct Module {
     std::filesystem::path folder;
     std::optional<RunRecord> run;
     Alive alive{Alive::no};
-    std::optional<Descriptor> process;               // a pidfd while it is alive: of the shim, or of the orphan
+    // A pidfd while it is alive: of the shim, or of the orphan. Its watcher may outlive it here.
+    std::shared_ptr<Descriptor> process;
     std::map<std::string, OwnedDescriptor> sockets;  // by file name; the engine's copies
     Signal changed;
 };

@@ -58,6 +58,14 @@ Task<Result<std::string>> read_line(Descriptor& pipe) {
     }
 }
 
+// Also a process that has ended can be opened, until somebody reaps it.
+Result<int> open_running(const ProcessId& id) {
+    const auto process = open_process(id);
+    if (!process || !has_ended(*process)) return process;
+    ::close(*process);
+    return fail(Errc::not_found, "the process has ended");
+}
+
 class Processes final : public ProcessEngine {
 public:
     Processes(ProcessEngineOptions options, Platform platform)
@@ -92,7 +100,7 @@ private:
     Result<> load_module(const fs::path& folder);
     void set_aside(const fs::path& folder, const Error& why);
     void refresh(const ModulePtr& module);
-    Task<> watch(ModulePtr module);
+    Task<> watch(ModulePtr module, std::shared_ptr<Descriptor> process);
     void note_change(Module& module);
     Result<Launch> plan_start(Module& module);
     Task<Result<>> start_shim(ModulePtr module);
@@ -176,29 +184,22 @@ void Processes::refresh(const ModulePtr& module) {
     module->alive = Alive::no;
     module->run = load_run(platform_.files, module->folder);
     if (module->run && module->run->exited_ns == 0 && module->run->boot_id == boot_id_) {
-        auto process = open_process(module->run->shim);
-        auto kind = Alive::shim;
-        if (process && has_ended(*process)) {
-            ::close(*process);
-            process = fail(Errc::not_found, "");
-        }
-        if (!process) {
-            process = open_process(module->run->main);
-            kind = Alive::orphan;
-        }
+        auto process = open_running(module->run->shim);
+        const auto kind = process ? Alive::shim : Alive::orphan;
+        if (!process) process = open_running(module->run->main);
         auto watched = process ? Descriptor::adopt(platform_.executor, *process)
                                : Result<Descriptor>(std::unexpected(process.error()));
         if (watched) {
             module->alive = kind;
-            module->process.emplace(std::move(*watched));
-            scope_.spawn("watch " + module->spec.name, watch(module));
+            module->process = std::make_shared<Descriptor>(std::move(*watched));
+            scope_.spawn("watch " + module->spec.name, watch(module, module->process));
         }
     }
     if (module->alive != before) note_change(*module);
 }
 
-Task<> Processes::watch(ModulePtr module) {
-    co_await module->process->wait_readable();
+Task<> Processes::watch(ModulePtr module, std::shared_ptr<Descriptor> process) {
+    co_await process->wait_readable();
     refresh(module);
 }
 

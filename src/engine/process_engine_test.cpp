@@ -20,6 +20,7 @@
 #include <csignal>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 using namespace skerry;
 using namespace skerry::engine;
@@ -249,6 +250,32 @@ TEST_CASE("a new engine adopts what runs, starts nothing twice, and learns what 
         CHECK(std::count(pids.begin(), pids.end(), '\n') == 1);
         REQUIRE(co_await second->stop("long", 5s));
         CHECK_FALSE(runs(std::stoi(pids)));
+        co_await second->close();
+    });
+}
+
+TEST_CASE("a module that dies while a new engine is just getting to know it is seen as ended") {
+    World world;
+    world.bundle("m", "echo $PPID > $1/shim; echo $$ > $1/new; mv $1/new $1/main; exec sleep 1000");
+    run(world, [&]() -> Task<> {
+        auto first = world.engine();
+        REQUIRE(co_await first->create(World::spec("m", "m")));
+        REQUIRE(co_await first->start("m"));
+        co_await wait_file(world, "main");
+        co_await first->close();
+        first.reset();
+
+        auto second = world.engine();
+        // The new engine's watcher begins with the loop's next turn; until then both processes are gone.
+        const auto shim = pid_in(world, "shim");
+        const auto main = pid_in(world, "main");
+        for (const auto pid : {shim, main}) {
+            ::kill(pid, SIGKILL);
+            while (runs(pid)) std::this_thread::yield();
+        }
+        CHECK((co_await second->inspect("m"))->state == RuntimeState::failed);
+        REQUIRE(co_await second->start("m"));
+        co_await wait_state(world, *second, "m", RuntimeState::running);
         co_await second->close();
     });
 }

@@ -34,7 +34,7 @@ function counted(ids) {
 
 // Stops the sensor, waits until everything acknowledged is accounted for, and asserts that nothing is missing.
 async function settle(world, what) {
-  await world.request('POST', '/modules/sensor/stop');
+  world.updateTwin('sensor', { SendData: false });
   const missing = () => {
     const direct = counted(world.events('sensor').map((event) => event.messageId));
     const filtered = counted(world.events('filter').map((event) => event.messageId));

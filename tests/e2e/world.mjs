@@ -215,6 +215,9 @@ export class World {
       .map((line) => line.slice(verb.length + 1));
   }
 
+  updateTwin(module, desired) {
+    this.cloudCli('twin', 'update', this.device, module, JSON.stringify({ properties: { desired } }));
+  }
   twin(module) { return JSON.parse(this.cloudCli('twin', 'show', this.device, ...(module ? [module] : []))); }
 
   // Everything off the power at once: daemon, shims, modules. The cloud stays as it is.
