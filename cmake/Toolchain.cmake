@@ -41,7 +41,7 @@ endif()
 
 # Separate compilation of Asio and Beast is a property of the whole program: mixing breaks the one-definition rule.
 add_compile_definitions(BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
-                        BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL)
+                        BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
 
 # Two compilers on Asio or Beast headers at once need more memory than a small machine has.
 set_property(GLOBAL PROPERTY JOB_POOLS heavy=1)
@@ -51,8 +51,6 @@ set(OPENSSL_USE_STATIC_LIBS TRUE)
 find_package(OpenSSL 3 REQUIRED)
 set(Boost_USE_STATIC_LIBS ON)
 find_package(Boost 1.81 REQUIRED COMPONENTS json url)
-find_package(fmt REQUIRED)
-find_package(spdlog REQUIRED)
 find_library(SQLITE3_ARCHIVE libsqlite3.a REQUIRED)
 add_library(sqlite3 STATIC IMPORTED)
 set_target_properties(sqlite3 PROPERTIES IMPORTED_LOCATION ${SQLITE3_ARCHIVE} INTERFACE_LINK_LIBRARIES "dl;m;Threads::Threads")

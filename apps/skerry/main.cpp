@@ -62,6 +62,7 @@ int parse_and_run(int argc, char** argv) {
     const auto parsed = log::parse_level(level);
     log::configure(parsed.value_or(log::Level::info), format == "json" ? log::Format::json : log::Format::text);
     if (!parsed) log::warn("log level '{}' is unknown; using info", level);
+    if (invocation.filter) return invocation.filter();
     return invocation.action ? run(invocation) : EXIT_SUCCESS;
 }
 

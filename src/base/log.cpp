@@ -1,3 +1,6 @@
+// This file alone knows the logging library, whose code it takes from the headers.
+#define SPDLOG_HEADER_ONLY
+#define SPDLOG_FMT_EXTERNAL
 #include "base/log.hpp"
 
 #include <spdlog/pattern_formatter.h>

@@ -16,7 +16,8 @@ namespace skerry::cli {
 using Action = std::function<Task<int>(Platform platform, Event& stop)>;
 
 struct Invocation {
-    Action action;  // empty: nothing to run (help was printed)
+    Action action;                // empty: nothing to run (help was printed)
+    std::function<int()> filter;  // instead: only reads and writes the standard streams, and signals end it
     std::optional<log::Level> log_level;
     log::Format log_format{log::Format::text};
 };
