@@ -24,7 +24,9 @@ try {
   await until('the deployment is reported', () => world.twin('$edgeAgent').properties.reported.lastDesiredStatus?.code === 200);
   const shims = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
     try {
-      return fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('module-shim');
+      // Only those of this world: others have another network namespace.
+      return fs.readlinkSync(`/proc/${pid}/ns/net`) === fs.readlinkSync('/proc/self/ns/net') &&
+        fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('module-shim');
     } catch {
       return false;
     }

@@ -1,7 +1,7 @@
 #include "cli/commands.hpp"
 
 #include "cli/daemon_commands.hpp"
-#include "cli/route_commands.hpp"
+#include "cli/routes/commands.hpp"
 #include "cli/up/up_command.hpp"
 
 namespace skerry::cli {

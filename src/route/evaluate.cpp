@@ -1,6 +1,7 @@
 #include "route/program.hpp"
 #include "route/text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -222,6 +223,22 @@ Truth Condition::evaluate(const MessageView& message) const {
     if (program_->result == Type::null) return Truth::no;
     if (value.kind != Kind::boolean) return Truth::undefined;
     return value.truth ? Truth::yes : Truth::no;
+}
+
+std::optional<Truth> Condition::constant() const {
+    const auto looks = [](const Instruction& instruction) {
+        switch (instruction.op) {
+            case Op::property:
+            case Op::system:
+            case Op::property_or_system:
+            case Op::body:
+            case Op::property_or_body: return true;
+            default: return false;
+        }
+    };
+    if (std::ranges::any_of(program_->code, looks)) return std::nullopt;
+    const model::Message none;
+    return evaluate(MessageView(none));
 }
 
 }  // namespace skerry::route

@@ -56,6 +56,8 @@ public:
     [[nodiscard]] static Condition always();
 
     [[nodiscard]] Truth evaluate(const MessageView& message) const;
+    // Whatever the message is, when the condition looks at none of it.
+    [[nodiscard]] std::optional<Truth> constant() const;
 
     explicit Condition(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 

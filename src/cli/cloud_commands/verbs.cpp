@@ -3,6 +3,7 @@
 #include "base/encoding.hpp"
 #include "base/task_scope.hpp"
 #include "cli/cloud_commands/text.hpp"
+#include "cli/document.hpp"
 #include "model/twin.hpp"
 
 #include <fmt/format.h>
@@ -61,17 +62,6 @@ Task<Result<std::string>> connection_string(CloudAdmin& cloud, CloudVerb verb) {
     const auto host = text_of(*info, "hostName");
     const auto module = verb.module.empty() ? std::string() : ";ModuleId=" + verb.module;
     co_return fmt::format("HostName={};DeviceId={}{};SharedAccessKey={}", host, verb.device, module, key);
-}
-
-// JSON text as it is, else the file of that name.
-Result<json::object> read_document(const std::string& document, storage::Files& files) {
-    const auto first = document.find_first_not_of(" \t\r\n");
-    if (first != std::string::npos && document[first] == '{') return model::parse_object(document);
-    const auto text = storage::read_file(files, document, 1024 * 1024);
-    if (!text) return fail(text.error());
-    auto parsed = model::parse_object(*text);
-    if (!parsed) return fail(parsed.error().while_doing(fmt::format("'{}'", document)));
-    return parsed;
 }
 
 Task<Result<>> print_created(CloudAdmin& cloud, CloudVerb verb, json::value made) {

@@ -1,4 +1,4 @@
-#include "cli/route_lines.hpp"
+#include "cli/routes/lines.hpp"
 
 #include <doctest/doctest.h>
 
@@ -8,12 +8,10 @@ TEST_CASE("a condition is evaluated on the message of its line") {
     CHECK(evaluate_line(R"({"condition":"a = 'x'","message":{"properties":{"A":"x"}}})") == R"({"result":"true"})");
     CHECK(evaluate_line(R"({"condition":"a = 'x'","message":{"properties":{"a":"y"}}})") == R"({"result":"false"})");
     CHECK(evaluate_line(R"({"condition":"a = 'x'"})") == R"({"result":"undefined"})");
-    CHECK(evaluate_line(R"({"condition":"is_null(a)","message":{
-        "properties" : { "a" : null }}
-})") ==
+    CHECK(evaluate_line(R"j({"condition":"is_null(a)","message":{"properties":{"a":null}}})j") ==
           R"({"result":"true"})");
-CHECK(evaluate_line(R"({"condition":"$body.t > 20","message":{"body":"{\"t\":21}","systemProperties":)"
-                    R"({"contentType":"application/json","contentEncoding":"utf-8"}}})") == R"({"result":"true"})");
+    CHECK(evaluate_line(R"({"condition":"$body.t > 20","message":{"body":"{\"t\":21}","systemProperties":)"
+                        R"({"contentType":"application/json","contentEncoding":"utf-8"}}})") == R"({"result":"true"})");
 }
 
 TEST_CASE("a line that can't be evaluated is answered with what is wrong with it") {
