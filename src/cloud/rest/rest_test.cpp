@@ -149,6 +149,17 @@ TEST_CASE("an edge hub reads its scope in both forms, and nobody else's") {
                                    R"({"targetDeviceId":"leaf","authChain":"leaf;edge"})", token);
         CHECK(
             reply.body.at("devices").at(0).at("authentication").at("symmetricKey").as_object().contains("primaryKey"));
+        // The chain may also begin with the edge device that asks: for its own modules, and for its children.
+        reply = co_await test.call("POST", base + "getDeviceAndModuleOnBehalfOf",
+                                   R"({"targetDeviceId":"leaf","authChain":"edge"})", token);
+        CHECK(reply.body.at("devices").at(0).at("deviceId") == "leaf");
+        reply =
+            co_await test.call("POST", base + "getDeviceAndModuleOnBehalfOf",
+                               R"({"targetDeviceId":"edge","targetModuleId":"$edgeAgent","authChain":"edge"})", token);
+        CHECK(reply.body.at("modules").at(0).at("moduleId") == "$edgeAgent");
+        CHECK((co_await test.call("POST", base + "getDeviceAndModuleOnBehalfOf",
+                                  R"({"targetDeviceId":"stranger","authChain":"edge"})", token))
+                  .status == 401);
         reply = co_await test.call(
             "GET", base + "deviceAndModuleInDeviceScope?targetDeviceId=edge&targetModuleId=%24edgeAgent", {}, token);
         CHECK(reply.body.at("modules").at(0).at("moduleId") == "$edgeAgent");
