@@ -9,6 +9,7 @@
 #include "engine/module_shim.hpp"
 #include "net/network.hpp"
 #include "platform/platform.hpp"
+#include "queue_commands.hpp"
 #include "role_commands.hpp"
 #include "storage/files.hpp"
 
@@ -56,6 +57,7 @@ int parse_and_run(int argc, char** argv) {
     std::string format = "text";
     add_log_options(app, level, format);
     add_role_commands(app, invocation);
+    add_queue_commands(app, invocation);
     cli::add_commands(app, invocation, serve_cloud);
     CLI11_PARSE(app, argc, argv);
 
