@@ -1,8 +1,8 @@
 // The filter: passes readings above a temperature on, marked as alerts.
 //
 // Promises: a message is acknowledged after it was dropped, or after the hub acknowledged what was passed on; the
-// ledger
-//           says which ("dropped <id>", "passed <id>") before. It keeps the message's id, so a duplicate can be seen.
+//           ledger says which ("dropped <id>", "passed <id>") before. It keeps the message's id, so a duplicate can
+//           be seen.
 #pragma once
 
 #include "base/event.hpp"

@@ -7,8 +7,8 @@
 // that failed half way is seen again, after a restart of the agent too. Restart policy, startup order, pull policy and
 // wanted status are the agent's own business and never recreate a module.
 //
-// Order: edgeAgent's own update goes first and alone, for it replaces us; then removals; then the modules by
-// startupOrder, edgeHub before others of the same order, then by name.
+// Order:    edgeAgent's own update goes first and alone, for it replaces us; then removals; then the modules by
+//           startupOrder, edgeHub before others of the same order, then by name.
 #pragma once
 
 #include "agent/restart.hpp"

@@ -119,9 +119,9 @@ struct Limits {
 // topic, bad filters, trailing bytes); Errc::full: larger than the limit; Errc::unsupported: CONNECT of another level
 // (ask unsupported_level()).
 //
-// Bounds: holds at most one incomplete packet (below the limit) and what was fed since next() last gave nullopt.
-// The cost per byte is constant, however the bytes are cut. After an error it holds nothing and next() repeats the
-// error.
+// Bounds:   holds at most one incomplete packet (below the limit) and what was fed since next() last gave nullopt.
+//           The cost per byte is constant, however the bytes are cut. After an error it holds nothing and next()
+//           repeats the error.
 class Decoder {
 public:
     explicit Decoder(Limits limits = {}) : limits_(limits) {}

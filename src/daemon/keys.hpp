@@ -1,8 +1,7 @@
 // The device's own symmetric keys: made at first start, kept in <home>/keys, never shown.
 //
 // Promises: a module's keys follow from its id and generation, so they can be had again without a cloud. Losing the
-// master
-//           keys means new ones and an error in the log; the daemon starts all the same.
+//           master keys means new ones and an error in the log; the daemon starts all the same.
 #pragma once
 
 #include "base/random.hpp"

@@ -1,8 +1,7 @@
 // The management API (agent-and-daemon.md 5.3): modules, identities, the machine.
 //
 // Promises: routes that change what runs or who exists are the agent's alone: the caller must be a process of the
-// agent.
-//           Start, stop, restart and everything that only reads is open to whoever may open the socket.
+//           agent. Start, stop, restart and everything that only reads is open to whoever may open the socket.
 #pragma once
 
 #include "base/event.hpp"

@@ -1,8 +1,7 @@
 // Keeps the agent alive: looks when the engine says that something changed, and starts it again with growing pauses.
 //
 // Promises: an agent that ran for a minute starts again at once; one that crashes at once is tried every 30 s at most
-// often
-//           and at least that often, for ever (or `max_retries` times in a row when it can't even be started).
+//           often and at least that often, for ever (or `max_retries` times in a row when it can't even be started).
 #pragma once
 
 #include "daemon/modules.hpp"

@@ -1,9 +1,8 @@
 // The workload API (agent-and-daemon.md 5.4): sign, encrypt, decrypt, certificates, trust bundle.
 //
 // Promises: a module's socket gives that module's identity only, and only to processes of that module; the common
-// socket
-//           gives the identity of the module that the calling process belongs to. Nothing here asks the cloud for a
-//           module that was known before.
+//           socket gives the identity of the module that the calling process belongs to. Nothing here asks the cloud
+//           for a module that was known before.
 #pragma once
 
 #include "daemon/edge_ca.hpp"

@@ -2,8 +2,8 @@
 // status, so that none of them depends on the daemon. Plain blocking code, small in memory.
 //
 // Promises: the module's pid is on disk before its program starts, its exit status before the shim ends; two shims of
-// one
-//           module exclude each other by a lock; when the module's first process has ended, no descendant is left.
+//           one module exclude each other by a lock; when the module's first process has ended, no descendant is
+//           left.
 #pragma once
 
 namespace skerry::engine {

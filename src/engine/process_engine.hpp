@@ -1,9 +1,8 @@
 // The engine of plain processes: an image name is a bundle folder on this disk, a module a process group under a shim.
 //
 // Promises: what engine.hpp says. A module's pid, start time and boot id are on disk before its program runs; its
-// output,
-//           exit status and listening sockets live in its shim, so a new engine finds them all again. An exit status
-//           that nobody saw (power cut, killed shim) is absent, and the description says so.
+//           output, exit status and listening sockets live in its shim, so a new engine finds them all again. An exit
+//           status that nobody saw (power cut, killed shim) is absent, and the description says so.
 // Bounds:   1024 modules; 2 log files of `log_bytes` each per module.
 #pragma once
 

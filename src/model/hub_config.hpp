@@ -1,7 +1,7 @@
 // What the desired properties of $edgeHub say (edge-hub.md 7.4): routes and store-and-forward settings.
 //
-// Promise: one bad route is reported by name and leaves the others usable; only a document that says nothing reliable
-// (schema version, missing sections, wrong store settings) is refused whole.
+// Promise:  one bad route is reported by name and leaves the others usable; only a document that says nothing
+//           reliable (schema version, missing sections, wrong store settings) is refused whole.
 #pragma once
 
 #include "base/result.hpp"

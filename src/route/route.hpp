@@ -1,9 +1,8 @@
 // The routing language (edge-hub.md 4): "FROM /messages/* WHERE temperature > '20' INTO $upstream", compiled once.
 //
-// Promises: what compiles means what it means to the existing hub; what it can't mean is an error with a column, never
-// a
-//           guess. Evaluation never fails, never waits, and allocates only for $body and for functions that make new
-//           text.
+// Promises: what compiles means what it means to the existing hub; what it can't mean is an error with a column,
+//           never a guess. Evaluation never fails, never waits, and allocates only for $body and for functions that
+//           make new text.
 #pragma once
 
 #include "base/result.hpp"

@@ -5,9 +5,8 @@
 //   read_some
 //
 // Promises: bytes arrive whole and in order, or the connection ends. Each direction holds 256 KiB, then the writer
-// waits.
-//           TLS connections are plain inside; a plain peer at a TLS listener fails its handshake, and the other way
-//           round.
+//           waits. TLS connections are plain inside; a plain peer at a TLS listener fails its handshake, and the
+//           other way round.
 // Threads:  the loop's thread.
 #pragma once
 

@@ -1,8 +1,7 @@
 // What devices sent, on disk, in the order it was accepted.
 //
 // Promises: wait() on an event's ticket returns success only when the event would survive a power cut. Events that
-// arrive
-//           while one group is written are the next group: one write and one sync for all of them.
+//           arrive while one group is written are the next group: one write and one sync for all of them.
 // Bounds:   8 MiB of events wait in memory; append() waits for room. On disk: EventLogLimits, the oldest go first.
 // Threads:  the loop's; files are touched on the worker only.
 #pragma once

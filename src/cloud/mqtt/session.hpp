@@ -1,8 +1,8 @@
 // One MQTT connection of a device or module, from CONNECT to its end (iot-hub-wire.md 1.1, 1.2).
 //
-// Promises: nothing is done for a client before its token was accepted; PUBACK for telemetry is sent after the event is
-// on
-//           disk, in the order of the PUBLISHes. A client that breaks the protocol loses its own connection, no other.
+// Promises: nothing is done for a client before its token was accepted; PUBACK for telemetry is sent after the event
+//           is on disk, in the order of the PUBLISHes. A client that breaks the protocol loses its own connection, no
+//           other.
 // Bounds:   one packet (largest_packet), 1,000 unacknowledged events, 4 MiB of outgoing bytes (then it is dropped).
 // Threads:  the loop's.
 #pragma once
