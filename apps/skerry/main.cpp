@@ -17,8 +17,11 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <fmt/core.h>
+
 #include <malloc.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string_view>
@@ -46,6 +49,14 @@ void add_log_options(CLI::App& app, std::string& level, std::string& format) {
     app.add_option("--log-format", format, "text or json")->check(CLI::IsMember({"text", "json"}));
 }
 
+// CLI11 asks for a subcommand before it says that it does not know the one that is there.
+int explain(const CLI::App& app, const CLI::ParseError& error) {
+    const auto unknown = app.remaining(true);
+    if (error.get_name() != "RequiredError" || unknown.empty()) return app.exit(error);
+    fmt::print(stderr, "skerry: '{}' is no command; --help lists those there are\n", unknown.front());
+    return error.get_exit_code();
+}
+
 int parse_and_run(int argc, char** argv) {
     CLI::App app{"Skerry: a native edge runtime that speaks Azure IoT Edge", "skerry"};
     app.set_version_flag("--version", "skerry " SKERRY_VERSION);
@@ -59,7 +70,9 @@ int parse_and_run(int argc, char** argv) {
     add_role_commands(app, invocation);
     add_queue_commands(app, invocation);
     cli::add_commands(app, invocation, serve_cloud);
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) { return explain(app, error); }
 
     const auto parsed = log::parse_level(level);
     log::configure(parsed.value_or(log::Level::info), format == "json" ? log::Format::json : log::Format::text);
