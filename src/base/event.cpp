@@ -2,6 +2,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -10,6 +11,8 @@
 namespace skerry {
 
 namespace asio = boost::asio;
+
+Task<> next_turn() { co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable); }
 
 // A timer that never fires is Asio's condition variable: cancel() wakes every waiter.
 struct Signal::State {

@@ -12,6 +12,9 @@
 
 namespace skerry {
 
+// Lets everything run that is ready on the caller's loop.
+[[nodiscard]] Task<> next_turn();
+
 class Signal {
 public:
     explicit Signal(Executor executor);

@@ -15,6 +15,20 @@
 
 namespace skerry::storage {
 
+// Who learns what is in a log when it is opened.
+class LogReader {
+public:
+    virtual ~LogReader() = default;
+    // The first record of each segment, as far as it is readable, in order, before anything else.
+    virtual void first(const LogRecord& record) = 0;
+    // Where the segment ends, when a later one's first record has told all that is wanted of it: it need not be read.
+    [[nodiscard]] virtual std::optional<LogPosition> known_end(LogPosition base) = 0;
+    // Every record of the segments that are read, in order.
+    virtual void visit(LogPosition base, const LogRecord& record) = 0;
+    // The segment was not read.
+    virtual void skipped(LogPosition base) = 0;
+};
+
 struct RecoveredSegment {
     LogPosition base{0};
     LogPosition end{0};
@@ -46,8 +60,8 @@ public:
 
     SegmentDisk(Files& files, std::filesystem::path folder) : files_(files), folder_(std::move(folder)) {}
 
-    // Repairs the folder and visits all records, segment by segment.
-    [[nodiscard]] Result<std::vector<RecoveredSegment>> recover(const Visitor& visit);
+    // Repairs the folder and tells what is in it, segment by segment.
+    [[nodiscard]] Result<std::vector<RecoveredSegment>> recover(LogReader& reader);
     // Where the log must go on so that no position comes twice; known after recover().
     [[nodiscard]] LogPosition next_base() const { return next_base_; }
 
@@ -65,7 +79,15 @@ private:
     [[nodiscard]] Result<std::vector<LogPosition>> list_segments();
     // `durable`: what the next segment says was durable; 0 when there is none.
     [[nodiscard]] Result<std::optional<RecoveredSegment>> recover_one(LogPosition base, LogPosition durable, bool last,
-                                                                      const Visitor& visit);
+                                                                      LogReader& reader);
+    struct Head {
+        LogPosition base{0};
+        std::optional<SegmentHeader> header;  // valid, and of this base
+        bool first_readable{false};
+        std::uint64_t size{0};
+    };
+    [[nodiscard]] Head read_head(LogPosition base, LogReader& reader);
+    [[nodiscard]] std::optional<RecoveredSegment> trust(const Head& head, LogPosition durable, LogReader& reader);
     [[nodiscard]] Result<> move_aside(LogPosition base);
     [[nodiscard]] Result<> quarantine(LogPosition base, std::string_view repaired);
     void limit_quarantine();

@@ -39,11 +39,11 @@ SegmentLog::~SegmentLog() = default;
 
 Task<Result<std::unique_ptr<SegmentLog>>> SegmentLog::open(Files& files, std::filesystem::path folder, Worker& worker,
                                                            Executor executor, SegmentLogOptions options, Owner& owner,
-                                                           Visitor visit) {
+                                                           LogReader& reader) {
     options.segment_bytes =
         std::clamp<std::uint64_t>(options.segment_bytes, 4096, 64 * 1024 * 1024) & ~std::uint64_t{7};
     const auto disk = std::make_shared<SegmentDisk>(files, std::move(folder));
-    auto segments = co_await worker.run([&] { return disk->recover(visit); });
+    auto segments = co_await worker.run([&] { return disk->recover(reader); });
     if (!segments) co_return fail(segments.error().while_doing("opening the log"));
     std::unique_ptr<SegmentLog> log(new SegmentLog(disk, worker, executor, options, owner));
     for (const auto& segment : *segments) {
@@ -127,7 +127,7 @@ Task<Result<>> SegmentLog::wait(Staged staged) {
 
 Task<> SegmentLog::room() {
     const auto line = line_;
-    if (line->waiting.empty() && staged_bytes_ < options_.staged_bytes) co_return;
+    if (has_room()) co_return;
     // Who gives up leaves the line; it may outlive the log.
     struct Place {
         Line& line;
@@ -145,9 +145,21 @@ Task<> SegmentLog::room() {
         co_await line->moved.wait();
 }
 
+// Those whose records were stored just now stage their next ones in the turns that follow: a sync is worth waiting for
+// them as long as more keep coming. A lone record waits for one turn of the loop.
+Task<> SegmentLog::gather() {
+    constexpr int most_turns = 64;
+    for (int turn = 0; turn < most_turns; ++turn) {
+        const auto before = staged_bytes_;
+        co_await next_turn();
+        if (staged_bytes_ == before) break;
+    }
+}
+
 Task<> SegmentLog::write_groups() {
     for (;;) {
         while (groups_.empty()) co_await work_.wait();
+        co_await gather();
         const auto group = groups_.front();
         writing_ = true;
         if (group->create_size > 0)
@@ -229,6 +241,11 @@ Task<> SegmentLog::remove(std::vector<LogPosition> bases) {
 LogPosition SegmentLog::segment_of(LogPosition at) const {
     const auto behind = segments_.upper_bound(at);
     return behind == segments_.begin() ? 0 : std::prev(behind)->first;
+}
+
+LogPosition SegmentLog::end_of(LogPosition base) const {
+    const auto found = segments_.find(base);
+    return found == segments_.end() ? 0 : found->second.end;
 }
 
 std::vector<LogPosition> SegmentLog::segments() const {

@@ -30,6 +30,7 @@
 
 namespace skerry::storage {
 
+class LogReader;
 class SegmentDisk;
 
 struct SegmentLogOptions {
@@ -41,7 +42,7 @@ struct SegmentLogOptions {
 
 struct LogRecovery {
     std::uint64_t segments{0};
-    std::uint64_t records{0};
+    std::uint64_t records{0};      // that were read
     std::uint64_t cut{0};          // segments whose torn tail was thrown away
     std::uint64_t quarantined{0};  // segments that were damaged
 };
@@ -60,11 +61,11 @@ public:
 
     using Visitor = std::function<void(const LogRecord&)>;
 
-    // Repairs and reads what is there; `visit` sees every record, in order, on the worker.
+    // Repairs what is there, and tells `reader` of it, on the worker.
     [[nodiscard]] static Task<Result<std::unique_ptr<SegmentLog>>> open(Files& files, std::filesystem::path folder,
                                                                         Worker& worker, Executor executor,
                                                                         SegmentLogOptions options, Owner& owner,
-                                                                        Visitor visit);
+                                                                        LogReader& reader);
     ~SegmentLog();
 
     struct Group;
@@ -79,6 +80,8 @@ public:
     [[nodiscard]] Task<Result<>> wait(Staged staged);
     // Waits until less than `staged_bytes` wait for the disk; first come, first served.
     [[nodiscard]] Task<> room();
+    // Nobody need wait now.
+    [[nodiscard]] bool has_room() const { return line_->waiting.empty() && staged_bytes_ < options_.staged_bytes; }
 
     // Visits stored records from `from` on, all in one segment and about `at_most` bytes, but at least one; on the
     // worker. Returns where to go on; there is more while that is before durable_end().
@@ -92,6 +95,8 @@ public:
     // The base of the segment that holds, or held, this place.
     [[nodiscard]] LogPosition segment_of(LogPosition at) const;
     [[nodiscard]] std::vector<LogPosition> segments() const;
+    // Where what is staged in this segment ends; 0 when there is no such segment.
+    [[nodiscard]] LogPosition end_of(LogPosition base) const;
     [[nodiscard]] LogPosition durable_end() const { return durable_end_; }
     [[nodiscard]] LogPosition staged_end() const { return staged_end_; }
     [[nodiscard]] std::uint64_t bytes_on_disk() const { return bytes_on_disk_; }
@@ -114,6 +119,7 @@ private:
     [[nodiscard]] bool fits(std::size_t payload) const;
     void begin_segment(std::size_t payload, bool essential);
     void put(std::uint8_t kind, std::string_view payload);
+    [[nodiscard]] Task<> gather();
     [[nodiscard]] Task<> write_groups();
     void group_stored(Group& group);
     void group_failed(const Error& error);

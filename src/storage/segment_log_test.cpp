@@ -3,6 +3,7 @@
 #include "base/loop.hpp"
 #include "sim/disk.hpp"
 #include "sim/temporary_folder.hpp"
+#include "storage/segment_disk.hpp"
 
 #include <doctest/doctest.h>
 
@@ -16,10 +17,23 @@ constexpr std::uint8_t text_kind = 1;
 constexpr std::uint8_t snapshot_kind = 2;
 using Texts = std::vector<std::string>;
 
-struct Reader final : SegmentLog::Owner {
+struct Reader final : SegmentLog::Owner, LogReader {
     std::pair<std::uint8_t, std::string> snapshot(LogPosition) override { return {snapshot_kind, "snapshot"}; }
     void written(LogPosition, LogPosition, const Result<>& outcome) override { ++(outcome ? stored : refused); }
 
+    void first(const LogRecord& record) override { firsts.emplace_back(record.payload); }
+    std::optional<LogPosition> known_end(LogPosition base) override {
+        const auto end = ends.find(base);
+        return end == ends.end() ? std::nullopt : std::optional(end->second);
+    }
+    void visit(LogPosition, const LogRecord& record) override {
+        if (record.kind == text_kind) recovered.emplace_back(record.payload);
+    }
+    void skipped(LogPosition base) override { not_read.push_back(base); }
+
+    std::map<LogPosition, LogPosition> ends;  // of segments that need not be read
+    Texts firsts;
+    std::vector<LogPosition> not_read;
     Texts recovered;
     int stored{0};
     int refused{0};
@@ -32,12 +46,9 @@ struct Fixture {
     }
 
     Task<Result<>> open(Executor executor) {
-        reader = {};
-        auto opened = co_await SegmentLog::open(files, folder, *worker, executor, options, reader,
-                                                [this](const LogRecord& record) {
-                                                    if (record.kind == text_kind)
-                                                        reader.recovered.emplace_back(record.payload);
-                                                });
+        reader = Reader();
+        reader.ends = ends;
+        auto opened = co_await SegmentLog::open(files, folder, *worker, executor, options, reader, reader);
         if (!opened) co_return fail(opened.error());
         log = std::move(*opened);
         co_return Result<>{};
@@ -68,6 +79,7 @@ struct Fixture {
     std::filesystem::path folder{"/log"};
     std::unique_ptr<Worker> worker = make_inline_worker();
     SegmentLogOptions options;
+    std::map<LogPosition, LogPosition> ends;
     Reader reader;
     std::unique_ptr<SegmentLog> log;
 };
@@ -280,6 +292,49 @@ TEST_CASE("a segment that holds nothing readable is kept aside, and a repair tha
         });
         CHECK_FALSE(disk.exists(temporary));
     }
+}
+
+TEST_CASE("a full segment of which enough is known is not read when the log is opened, unless it was not all durable") {
+    auto disk = disk_with_folder();
+    Fixture fixture(disk);
+    const auto texts = numbers(100);
+    std::vector<LogPosition> bases;
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        for (const auto& text : texts) REQUIRE(co_await fixture.append(text));
+        bases = fixture.log->segments();
+        for (const auto base : bases) fixture.ends[base] = fixture.log->end_of(base);
+        co_await fixture.close();
+    });
+    REQUIRE(bases.size() >= 3);
+    std::size_t expected = bases.size() - 1;  // nothing behind the last one tells how far it was durable
+    SUBCASE("all is well") {}
+    SUBCASE("it is longer than what is known of it") { fixture.ends[bases[0]] -= 8; }
+    SUBCASE("what is known is more than was durable") {
+        fixture.ends[bases[0]] += 8;
+        --expected;
+    }
+    SUBCASE("it has become short") {
+        const auto name = "/log/" + disk.list("/log")->at(0);
+        disk.put(name, disk.contents(name).substr(0, 2000));
+        --expected;
+    }
+    SUBCASE("its first record is damaged") {
+        const auto name = "/log/" + disk.list("/log")->at(0);
+        auto bytes = disk.contents(name);
+        bytes[segment_header_bytes + 20] ^= 1;
+        disk.put(name, bytes);
+        --expected;
+    }
+    run([&](Executor executor) -> Task<> {
+        REQUIRE(co_await fixture.open(executor));
+        CHECK(fixture.reader.not_read.size() == expected);
+        CHECK(fixture.reader.firsts.size() >= expected);
+        const auto all = co_await fixture.read_all(1000);
+        CHECK(all.size() >= 70);
+        REQUIRE(co_await fixture.append("more"));
+        co_await fixture.close();
+    });
 }
 
 TEST_CASE("full segments are removed when nobody wants them, the newest snapshot never") {

@@ -48,13 +48,6 @@ Result<std::string> read_segment(Files& files, const fs::path& path, std::size_t
     return all;
 }
 
-// How far the segment behind says that this one was durable; 0 when it says nothing about it.
-LogPosition durable_by_next(Files& files, const fs::path& next, LogPosition base) {
-    const auto bytes = read_segment(files, next, segment_header_bytes);
-    if (!bytes) return 0;
-    const auto header = decode_header(*bytes);
-    return header && header->durable_before > base ? header->durable_before : 0;
-}
 }  // namespace
 
 // Also finishes, or forgets, a repair that a crash interrupted.
@@ -103,7 +96,7 @@ void SegmentDisk::limit_quarantine() {
 }
 
 Result<std::optional<RecoveredSegment>> SegmentDisk::recover_one(LogPosition base, LogPosition durable, bool last,
-                                                                 const Visitor& visit) {
+                                                                 LogReader& reader) {
     const auto path = path_of(base);
     const auto bytes = read_segment(files_, path, largest_segment);
     if (!bytes && bytes.error().code != Errc::malformed) return fail(bytes.error());
@@ -143,19 +136,59 @@ Result<std::optional<RecoveredSegment>> SegmentDisk::recover_one(LogPosition bas
         shrink(base, check.end);
         found.size = check.end - base;
     }
-    for_each_record(*bytes, base, check, visit);
+    for_each_record(*bytes, base, check, [&](const LogRecord& record) { reader.visit(base, record); });
     return std::optional(found);
 }
 
-Result<std::vector<RecoveredSegment>> SegmentDisk::recover(const Visitor& visit) {
+// The header and the first record; whatever is wrong with them is found again, and told, when the segment is read.
+SegmentDisk::Head SegmentDisk::read_head(LogPosition base, LogReader& reader) {
+    constexpr std::size_t usual = 16 * 1024;
+    Head head{base, {}, false, 0};
+    const auto path = path_of(base);
+    const auto file = files_.open(path, Files::Mode::read);
+    if (!file) return head;
+    head.size = (*file)->size().value_or(0);
+    std::string bytes;
+    if (!(*file)->read_at(0, usual, bytes)) return head;
+    const auto header = decode_header(bytes);
+    if (!header || header->base != base) return head;
+    head.header = *header;
+    const auto claimed = claimed_bytes(std::string_view(bytes).substr(segment_header_bytes));
+    const auto wanted = segment_header_bytes + claimed.value_or(0);
+    if (wanted > bytes.size() && wanted <= head.size && !(*file)->read_at(0, wanted, bytes)) return head;
+    const auto first = decode_record(std::string_view(bytes).substr(segment_header_bytes), base + segment_header_bytes);
+    head.first_readable = first.has_value();
+    if (first) reader.first(*first);
+    return head;
+}
+
+// A full segment that was durable, and of which a later one tells: damage in it is found when it is read.
+std::optional<RecoveredSegment> SegmentDisk::trust(const Head& head, LogPosition durable, LogReader& reader) {
+    if (!head.header || !head.first_readable) return std::nullopt;
+    const auto end = reader.known_end(head.base);
+    if (!end || *end > durable || *end <= head.base || *end - head.base > head.size) return std::nullopt;
+    next_base_ = std::max(next_base_, (head.base + head.size + 7) & ~LogPosition{7});
+    reader.skipped(head.base);
+    return RecoveredSegment{head.base, *end, head.size, 0, false, false};
+}
+
+Result<std::vector<RecoveredSegment>> SegmentDisk::recover(LogReader& reader) {
     const auto bases = list_segments();
     if (!bases) return fail(bases.error());
+    std::vector<Head> heads;
+    for (const auto base : *bases) heads.push_back(read_head(base, reader));
     std::vector<RecoveredSegment> segments;
-    for (std::size_t n = 0; n < bases->size(); ++n) {
-        const auto base = (*bases)[n];
-        const bool last = n + 1 == bases->size();
-        const auto durable = last ? 0 : durable_by_next(files_, path_of((*bases)[n + 1]), base);
-        auto found = recover_one(base, durable, last, visit);
+    for (std::size_t n = 0; n < heads.size(); ++n) {
+        const auto base = heads[n].base;
+        const bool last = n + 1 == heads.size();
+        // How far the segment behind says that this one was durable; 0 when it says nothing about it.
+        const auto behind = last ? std::nullopt : heads[n + 1].header;
+        const auto durable = behind && behind->durable_before > base ? behind->durable_before : 0;
+        if (auto trusted = trust(heads[n], durable, reader)) {
+            segments.push_back(*trusted);
+            continue;
+        }
+        auto found = recover_one(base, durable, last, reader);
         if (!found) return fail(found.error());
         if (*found) segments.push_back(**found);
     }

@@ -17,6 +17,7 @@ constexpr auto sweep_interval = 30s;
 constexpr auto least_sweep_interval = 1s;  // when the budget is used up
 constexpr std::uint64_t smallest_reserve = 64 * 1024 * 1024;
 constexpr std::size_t kept_scratch = 64 * 1024;
+constexpr std::size_t counted_at_once = 256 * 1024;
 
 constexpr std::uint8_t kind(RecordKind of) { return static_cast<std::uint8_t>(of); }
 }  // namespace
@@ -61,32 +62,67 @@ Task<Result<>> LogQueueStore::recover(storage::Files& files, std::filesystem::pa
         options.segment_bytes = std::min(options.segment_bytes, limits_.bytes_on_disk / 8);
 
     Recovery recovery(ages_);
-    auto log = co_await storage::SegmentLog::open(files, folder, worker, executor_, options, *this,
-                                                  [&](const storage::LogRecord& record) { recovery.visit(record); });
+    auto log = co_await storage::SegmentLog::open(files, folder, worker, executor_, options, *this, recovery);
     if (!log) co_return fail(log.error().while_doing("opening the queues"));
     log_ = std::move(*log);
     recovery.finish();
-    next_endpoint_ = recovery.next_endpoint();
-    for (const auto& [number, name] : recovery.endpoints()) endpoint_of(name).number = number;
-    std::uint64_t messages = 0;
-    for (const auto& [name, recovered] : recovery.queues()) {
-        std::vector<std::pair<LogPosition, LogPosition>> pending;
-        pending.reserve(recovered.pending.size());
-        for (const auto at : recovered.pending) pending.emplace_back(at, log_->segment_of(at));
-        auto& queue = endpoint_of(recovery.endpoints().at(name.first)).queue(name.second);
-        queue.restore(recovered.cursor, pending);
-        messages += pending.size();
-    }
-    const auto& found = log_->recovery();
-    if (recovery.unreadable() > 0) log::error("{} records of the queues can't be read.", recovery.unreadable());
-    log::info("The queues hold {} messages in {} segments ({} torn, {} quarantined).", messages, found.segments,
-              found.cut, found.quarantined);
+    co_await restore_queues(recovery);
     segments_freed_.set();
     scope_.spawn("queue cursors", keep_cursors());
     scope_.spawn("queue segments", remove_segments());
     scope_.spawn("queue expiry", sweep());
     scope_.spawn("queue expiry timer", time_sweeps());
     co_return Result<>{};
+}
+
+Task<> LogQueueStore::restore_queues(Recovery& recovery) {
+    next_endpoint_ = recovery.next_endpoint();
+    tallies_ = std::move(recovery.tallies());
+    for (const auto& [number, name] : recovery.endpoints()) endpoint_of(name).number = number;
+    std::map<Recovery::QueueName, std::map<LogPosition, std::uint64_t>> counted;
+    for (auto& [base, parts] : recovery.parts()) {
+        co_await count_part(base, parts);
+        for (const auto& part : parts) counted[part.queue][base] = part.count;
+    }
+    std::uint64_t messages = 0;
+    for (const auto& [name, recovered] : recovery.queues()) {
+        auto backlog = backlog_of(recovered);
+        for (const auto& [base, count] : counted[name])
+            if (count > 0) backlog.by_segment[base] += count;
+        auto& queue = endpoint_of(recovery.endpoints().at(name.first)).queue(name.second);
+        queue.restore(recovered.cursor.high, std::move(backlog.holes), backlog.first, backlog.by_segment);
+        messages += queue.length();
+    }
+    const auto& found = log_->recovery();
+    if (recovery.unreadable() > 0) log::error("{} records of the queues can't be read.", recovery.unreadable());
+    log::info("The queues hold {} messages in {} segments ({} torn, {} quarantined).", messages, found.segments,
+              found.cut, found.quarantined);
+}
+
+// Counts what queues have not done of a segment of which they have done a part.
+Task<> LogQueueStore::count_part(LogPosition base, std::vector<Recovery::Part>& parts) {
+    const auto count = [&parts](const storage::LogRecord& record) {
+        if (static_cast<RecordKind>(record.kind) != RecordKind::message) return;
+        const auto head = decode_head(record.payload);
+        if (!head) return;
+        for (auto& part : parts)
+            if (record.at >= part.from && std::ranges::any_of(head->targets, [&part](const StoredTarget& target) {
+                    return part.queue == Recovery::QueueName(target.endpoint, target.priority);
+                }))
+                ++part.count;
+    };
+    // A cursor stands one byte behind the beginning of a record.
+    auto at = std::ranges::min(parts, {}, &Recovery::Part::from).from - 1;
+    while (at < log_->end_of(base) && log_->segment_of(at) == base) {
+        const auto next = co_await log_->read(at, counted_at_once, count);
+        if (!next) {
+            // Too many rather than too few: what isn't there is found missing when the queue gets there.
+            log::error("A part of the queues can't be counted: {}", next.error().text);
+            for (auto& part : parts) part.count = part.most;
+            co_return;
+        }
+        at = *next;
+    }
 }
 
 LogEndpoint& LogQueueStore::endpoint_of(std::string_view name) {
@@ -102,25 +138,24 @@ EndpointQueue& LogQueueStore::endpoint(std::string_view id) { return endpoint_of
 // ----------------------------------------------------------------------------------------------------
 
 Task<Result<>> LogQueueStore::append(model::SharedMessage message, std::vector<QueueTarget> targets) {
-    co_await log_->room();
-    const auto stored_targets = number(targets);
-    if (!stored_targets) co_return fail(stored_targets.error());
+    if (!log_->has_room()) co_await log_->room();
+    if (auto numbered = number(targets); !numbered) co_return numbered;
     const auto enqueued = ages_.now(clock_);
     scratch_.clear();
-    encode_message(scratch_, enqueued, *stored_targets, *message);
+    encode_message(scratch_, enqueued, targets_, *message);
     if (auto room = check_budget(scratch_.size()); !room) co_return room;
     const auto staged = log_->stage(kind(RecordKind::message), scratch_);
     if (scratch_.capacity() > kept_scratch) scratch_ = {};
     if (!staged) co_return fail(staged.error());
-    enqueue(*staged, message, enqueued, targets);
+    enqueue(*staged, message, enqueued);
     message.reset();
     co_return co_await log_->wait(*staged);
 }
 
 // An endpoint gets its number, and the log learns it, with its first message.
-Result<std::vector<StoredTarget>> LogQueueStore::number(const std::vector<QueueTarget>& targets) {
-    std::vector<StoredTarget> stored;
-    stored.reserve(targets.size());
+Result<> LogQueueStore::number(const std::vector<QueueTarget>& targets) {
+    targets_.clear();
+    target_endpoints_.clear();
     for (const auto& target : targets) {
         auto& endpoint = endpoint_of(target.endpoint);
         if (endpoint.number == 0) {
@@ -131,9 +166,10 @@ Result<std::vector<StoredTarget>> LogQueueStore::number(const std::vector<QueueT
                 return fail(staged.error());
             }
         }
-        stored.push_back({endpoint.number, target.priority, target.time_to_live});
+        targets_.push_back({endpoint.number, target.priority, target.time_to_live});
+        target_endpoints_.push_back(&endpoint);
     }
-    return stored;
+    return {};
 }
 
 Result<> LogQueueStore::check_budget(std::size_t payload) {
@@ -147,13 +183,15 @@ Result<> LogQueueStore::check_budget(std::size_t payload) {
 }
 
 void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const model::SharedMessage& message,
-                            const EnqueuedAt& enqueued, const std::vector<QueueTarget>& targets) {
+                            const EnqueuedAt& enqueued) {
     const auto segment = log_->segment_of(staged.at);
     Recent recent{staged.at, segment, message, {}};
-    recent.targets.reserve(targets.size());
-    for (const auto& target : targets) {
-        auto& endpoint = endpoint_of(target.endpoint);
+    recent.targets.reserve(targets_.size());
+    for (std::size_t n = 0; n < targets_.size(); ++n) {
+        const auto& target = targets_[n];
+        auto& endpoint = *target_endpoints_[n];
         auto& queue = endpoint.queue(target.priority);
+        tallies_.add(segment, staged.at, target, enqueued.monotonic);
         const auto deadline = ages_.deadline(segment, enqueued, target.time_to_live);
         recent.targets.push_back({&queue, queue.era(), deadline});
         queue.append({staged.at, segment, deadline, message});
@@ -167,13 +205,14 @@ void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const mod
 
 std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
     ages_.segment_begins(base, ages_.boot());
-    Snapshot snapshot{ages_.boot(), ages_.now(clock_), next_endpoint_, {}, {}};
+    Snapshot snapshot{ages_.boot(), ages_.now(clock_), next_endpoint_, {}, {}, {}};
     for (const auto& [name, endpoint] : endpoints_) {
         if (endpoint->number == 0) continue;
         snapshot.endpoints.push_back({endpoint->number, name});
         for (const auto& [priority, queue] : endpoint->queues())
             if (queue->touched()) snapshot.cursors.push_back(queue->cursor(endpoint->number));
     }
+    snapshot.summaries = tallies_.to_tell(base, [this](LogPosition other) { return log_->end_of(other); });
     return {kind(RecordKind::snapshot), encode_snapshot(snapshot)};
 }
 
@@ -181,6 +220,7 @@ void LogQueueStore::written(LogPosition begin, LogPosition end, const Result<>& 
     for (; !recent_.empty() && recent_.front().at < end; recent_.pop_front()) {
         const auto& recent = recent_.front();
         if (outcome || recent.at < begin) continue;
+        tallies_.give_up(recent.segment);
         for (const auto& target : recent.targets)
             if (target.era == target.queue->era()) target.queue->withdraw(recent.at, recent.segment);
     }
@@ -234,7 +274,10 @@ Task<> LogQueueStore::remove_segments() {
         std::vector<LogPosition> unwanted;
         for (const auto base : log_->segments())
             if (log_->removable(base) && !use_.wanted(base)) unwanted.push_back(base);
-        for (const auto base : unwanted) ages_.segment_removed(base);
+        for (const auto base : unwanted) {
+            ages_.segment_removed(base);
+            tallies_.removed(base);
+        }
         co_await log_->remove(std::move(unwanted));
     }
 }

@@ -11,6 +11,7 @@
 #include "hub/queue/queue.hpp"
 #include "hub/queue/queue_store.hpp"
 #include "hub/queue/recovery.hpp"
+#include "hub/queue/tally.hpp"
 #include "storage/segment_log.hpp"
 
 #include <deque>
@@ -88,11 +89,13 @@ private:
     std::pair<std::uint8_t, std::string> snapshot(LogPosition base) override;
     void written(LogPosition begin, LogPosition end, const Result<>& outcome) override;
 
+    [[nodiscard]] Task<> restore_queues(Recovery& recovery);
+    [[nodiscard]] Task<> count_part(LogPosition base, std::vector<Recovery::Part>& parts);
     [[nodiscard]] LogEndpoint& endpoint_of(std::string_view name);
-    [[nodiscard]] Result<std::vector<StoredTarget>> number(const std::vector<QueueTarget>& targets);
+    [[nodiscard]] Result<> number(const std::vector<QueueTarget>& targets);
     [[nodiscard]] Result<> check_budget(std::size_t payload);
     void enqueue(const storage::SegmentLog::Staged& staged, const model::SharedMessage& message,
-                 const EnqueuedAt& enqueued, const std::vector<QueueTarget>& targets);
+                 const EnqueuedAt& enqueued);
     void acknowledged();
     void write_cursors();
     [[nodiscard]] Task<> keep_cursors();
@@ -106,12 +109,16 @@ private:
     Ages ages_;
     Cache cache_;
     SegmentUse use_;
+    Tallies tallies_;
     std::unique_ptr<storage::SegmentLog> log_;
 
     std::map<std::string, std::unique_ptr<LogEndpoint>, std::less<>> endpoints_;  // never removed
     EndpointNumber next_endpoint_{1};
     std::deque<Recent> recent_;  // staged and not durable, in order; as much as the log lets wait
+    // Of the message that is being stored, so that none of them is allocated for each.
     std::string scratch_;
+    std::vector<StoredTarget> targets_;
+    std::vector<LogEndpoint*> target_endpoints_;
 
     std::size_t acknowledgements_{0};  // since cursors were written
     bool cursors_failed_{false};

@@ -72,14 +72,13 @@ void Queue::load(QueuedMessage message) {
     if (wanted && pending_.contains(message.segment)) push(std::move(message));
 }
 
-void Queue::restore(const Cursor& cursor, const std::vector<std::pair<LogPosition, LogPosition>>& pending) {
-    high_ = cursor.high;
-    restored_high_ = cursor.high;
-    for (const auto& [at, segment] : pending) {
-        count(segment, 1);
-        if (at < cursor.high) restored_holes_.push_back(at);
-    }
-    if (!pending.empty()) behind_ = pending.front().first;
+void Queue::restore(LogPosition high, std::vector<LogPosition> holes, LogPosition first,
+                    const std::map<LogPosition, std::uint64_t>& pending) {
+    high_ = high;
+    restored_high_ = high;
+    restored_holes_ = std::move(holes);
+    for (const auto& [segment, messages] : pending) count(segment, messages);
+    if (!pending.empty()) behind_ = first;
 }
 
 // The entry's message is not kept, its place is until everything before it is done.

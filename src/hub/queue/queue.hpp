@@ -57,9 +57,10 @@ public:
     void append(QueuedMessage message);
     // A message that was stored before and has not been seen by this window; ignored when it is done.
     void load(QueuedMessage message);
-    // What the log says at start: what is done, and where the messages are that are not (ascending), with their
-    // segments.
-    void restore(const Cursor& cursor, const std::vector<std::pair<LogPosition, LogPosition>>& pending);
+    // What the log says at start: how far the queue is, and where what is not done lies. `holes` are those below the
+    // cursor's high; `first` is at or before the first of all.
+    void restore(LogPosition high, std::vector<LogPosition> holes, LogPosition first,
+                 const std::map<LogPosition, std::uint64_t>& pending);
 
     // Takes what is due; what has expired is done instead.
     void take(SteadyTime now, std::size_t at_most, std::vector<Delivery>& out);

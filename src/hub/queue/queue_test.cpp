@@ -126,7 +126,7 @@ TEST_CASE("a queue without room leaves messages in the log, and goes on there") 
 
 TEST_CASE("a restored queue loads only what is not done, and keeps its cursor meanwhile") {
     Fixture f;
-    f.queue.restore({1, 5, 100, {8, 40}}, {{8, segment}, {40, segment}, {104, segment}});
+    f.queue.restore(100, {8, 40}, 8, {{segment, 3}});
     CHECK(f.queue.length() == 3);
     CHECK(f.queue.cursor(1).holes == Places{8, 40});
     const auto load = [&](LogPosition at) {
@@ -147,7 +147,7 @@ TEST_CASE("a restored queue loads only what is not done, and keeps its cursor me
 
 TEST_CASE("messages that the log has lost don't keep a queue waiting") {
     Fixture f;
-    f.queue.restore({1, 5, 0, {}}, {{8, 0}, {16, 0}, {4096, 4096}});
+    f.queue.restore(0, {}, 8, {{0, 2}, {4096, 1}});
     f.queue.load({8, 0, SteadyTime::max(), std::make_shared<model::Message>()});
     CHECK(f.queue.caught_up() == 2);
     CHECK(f.queue.length() == 1);

@@ -164,6 +164,33 @@ Cursor take_cursor(Reader& reader) {
         (void)reader.bytes(std::numeric_limits<std::uint64_t>::max());  // overflow
     return cursor;
 }
+
+void put_summary(std::string& out, const SegmentSummary& summary) {
+    put_var(out, summary.base);
+    put_var(out, summary.end - summary.base);
+    put_le(out, summary.last_seen);
+    put_var(out, summary.queues.size());
+    for (const auto& queue : summary.queues) {
+        put_var(out, queue.endpoint);
+        put_priority(out, queue.priority);
+        put_var(out, queue.count);
+        put_var(out, queue.first - summary.base);
+        put_var(out, queue.last - queue.first);
+    }
+}
+
+SegmentSummary take_summary(Reader& reader) {
+    SegmentSummary summary;
+    summary.base = reader.var();
+    summary.end = summary.base + reader.var();
+    summary.last_seen = reader.fixed<std::int64_t>();
+    for (auto n = reader.count(5); n > 0; --n) {
+        QueueTally queue{reader.var32(), take_priority(reader), reader.var(), summary.base + reader.var(), 0};
+        queue.last = queue.first + reader.var();
+        summary.queues.push_back(queue);
+    }
+    return summary;
+}
 }  // namespace
 
 void encode_message(std::string& out, const EnqueuedAt& enqueued, const std::vector<StoredTarget>& targets,
@@ -268,6 +295,8 @@ std::string encode_snapshot(const Snapshot& snapshot) {
     for (const auto& endpoint : snapshot.endpoints) out += encode_endpoint(endpoint);
     put_var(out, snapshot.cursors.size());
     for (const auto& cursor : snapshot.cursors) put_cursor(out, cursor);
+    put_var(out, snapshot.summaries.size());
+    for (const auto& summary : snapshot.summaries) put_summary(out, summary);
     return out;
 }
 
@@ -284,6 +313,7 @@ std::optional<Snapshot> decode_snapshot(std::string_view payload) {
         snapshot.endpoints.push_back({number, std::string(reader.text())});
     }
     for (auto n = reader.count(4); n > 0; --n) snapshot.cursors.push_back(take_cursor(reader));
+    for (auto n = reader.count(11); n > 0; --n) snapshot.summaries.push_back(take_summary(reader));
     if (!reader.at_end()) return std::nullopt;
     return snapshot;
 }

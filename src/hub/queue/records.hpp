@@ -69,12 +69,29 @@ struct EndpointName {
 [[nodiscard]] std::string encode_drop(EndpointNumber endpoint);
 [[nodiscard]] std::optional<EndpointNumber> decode_drop(std::string_view payload);
 
+// What a full segment holds for one queue.
+struct QueueTally {
+    EndpointNumber endpoint{0};
+    std::uint32_t priority{default_priority};
+    std::uint64_t count{0};
+    LogPosition first{0};
+    LogPosition last{0};
+};
+
+struct SegmentSummary {
+    LogPosition base{0};
+    LogPosition end{0};
+    std::int64_t last_seen{0};  // the latest monotonic time in it
+    std::vector<QueueTally> queues;
+};
+
 struct Snapshot {
     BootId boot{};
     EnqueuedAt taken;
     EndpointNumber next_endpoint{1};
     std::vector<EndpointName> endpoints;
     std::vector<Cursor> cursors;
+    std::vector<SegmentSummary> summaries;  // of older segments
 };
 [[nodiscard]] std::string encode_snapshot(const Snapshot& snapshot);
 [[nodiscard]] std::optional<Snapshot> decode_snapshot(std::string_view payload);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <tuple>
+
 using namespace skerry;
 using namespace skerry::hub;
 
@@ -53,10 +55,20 @@ TEST_CASE("cursors, endpoints, drops and snapshots come back as they were") {
     CHECK(decode_endpoint(encode_endpoint({12, "dev/mod/in"}))->name == "dev/mod/in");
     CHECK(decode_drop(encode_drop(300)) == 300U);
 
-    Snapshot snapshot{{1, 2, 3}, {-7, 8}, 13, {{12, "iothub"}, {11, ""}}, {cursor, {}}};
+    Snapshot snapshot{{1, 2, 3},    {-7, 8},
+                      13,           {{12, "iothub"}, {11, ""}},
+                      {cursor, {}}, {{4096, 8192, -3, {{12, 4, 100, 4200, 8000}}}}};
     const auto again = decode_snapshot(encode_snapshot(snapshot));
     REQUIRE(again);
     CHECK(again->boot == snapshot.boot);
+    REQUIRE(again->summaries.size() == 1);
+    CHECK(again->summaries[0].base == 4096);
+    CHECK(again->summaries[0].end == 8192);
+    CHECK(again->summaries[0].last_seen == -3);
+    REQUIRE(again->summaries[0].queues.size() == 1);
+    const auto& queue = again->summaries[0].queues[0];
+    CHECK(std::tuple(queue.endpoint, queue.priority, queue.count, queue.first, queue.last) ==
+          std::tuple(12U, 4U, 100U, 4200U, 8000U));
     CHECK(again->taken.wall == -7);
     CHECK(again->next_endpoint == 13);
     CHECK(again->endpoints.at(0).name == "iothub");
@@ -77,7 +89,7 @@ TEST_CASE("a record that is cut short is none") {
     REQUIRE(is_message(record));
     for (std::size_t size = 0; size < record.size(); ++size)
         CHECK_FALSE(is_message(std::string_view(record).substr(0, size)));
-    const auto snapshot = encode_snapshot({{}, {}, 2, {{1, "iothub"}}, {{1, 5, 100, {50, 60}}}});
+    const auto snapshot = encode_snapshot({{}, {}, 2, {{1, "iothub"}}, {{1, 5, 100, {50, 60}}}, {}});
     REQUIRE(decode_snapshot(snapshot));
     for (std::size_t size = 0; size < snapshot.size(); ++size)
         CHECK_FALSE(decode_snapshot(std::string_view(snapshot).substr(0, size)));
