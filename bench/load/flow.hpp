@@ -22,7 +22,7 @@ struct FlowResult {
     std::uint64_t lost{0};
     std::uint64_t duplicates{0};
     std::uint64_t out_of_order{0};
-    double seconds{0};  // of the measured time
+    double seconds{1};  // of the measured time
     std::uint64_t measured_acked{0};
     std::uint64_t measured_received{0};
     Histogram ack_latency;       // nanoseconds
