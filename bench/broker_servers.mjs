@@ -63,7 +63,9 @@ const writeAccounts = (file, accounts) =>
   fs.writeFileSync(file, accounts.map(({ id, user, password }) => `${id}\t${user}\t${password}\n`).join(''));
 
 export class Skerry {
-  constructor(durability) {
+  // `env`: more of the hub's environment.
+  constructor(durability, env = {}) {
+    this.env = env;
     this.name = `skerry (${durability})`;
     this.durability = durability;
     this.filter = 'devices/edge-1/modules/sub/inputs/#';
@@ -89,6 +91,7 @@ export class Skerry {
         SKERRY_MQTT_PLAIN_LISTEN: `127.0.0.1:${plainPort}`,
         MaxConnectedClients: '2000',
         SKERRY_DURABILITY: this.durability,
+        ...this.env,
       }).map(([name, value]) => [name, { value }])),
     });
     await world.startDaemon();
