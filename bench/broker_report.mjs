@@ -17,6 +17,7 @@ export function verdict({ target, values, ratios }) {
   if (!parsed) return '';
   const goal = Number(parsed[2].replaceAll(',', ''));
   const reached = parsed[3] ? (Number.isFinite(ratios[0]) ? ratios[0] : ratios[1]) : values[0];
+  if (!Number.isFinite(reached)) return 'not measured';
   if (parsed[1] === '≥' ? reached >= goal : reached <= goal) return 'met';
   return `missed: ${number(reached / goal, 2)} × the target`;
 }
