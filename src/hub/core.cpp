@@ -62,7 +62,7 @@ Result<> Core::connect_parts() {
                                                      std::vector{settings_.hub_host, settings_.edge_host});
     own_twin_ = std::make_unique<OwnTwin>(settings_.own, *twins_, router_, *pumps_, clock, executor);
     mqtt_ = std::make_unique<mqtt::Listener>(
-        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt},
+        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt, {}, nullptr},
         settings_.most_clients);
 
     sessions_->add(*pumps_);

@@ -127,7 +127,7 @@ Task<Result<>> SegmentLog::wait(Staged staged) {
 
 Task<> SegmentLog::room() {
     const auto line = line_;
-    if (line->waiting.empty() && staged_bytes_ < options_.staged_bytes) co_return;
+    if (has_room()) co_return;
     // Who gives up leaves the line; it may outlive the log.
     struct Place {
         Line& line;

@@ -79,6 +79,8 @@ public:
     [[nodiscard]] Task<Result<>> wait(Staged staged);
     // Waits until less than `staged_bytes` wait for the disk; first come, first served.
     [[nodiscard]] Task<> room();
+    // Nobody need wait now.
+    [[nodiscard]] bool has_room() const { return line_->waiting.empty() && staged_bytes_ < options_.staged_bytes; }
 
     // Visits stored records from `from` on, all in one segment and about `at_most` bytes, but at least one; on the
     // worker. Returns where to go on; there is more while that is before durable_end().

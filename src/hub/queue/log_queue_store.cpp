@@ -102,19 +102,33 @@ EndpointQueue& LogQueueStore::endpoint(std::string_view id) { return endpoint_of
 // ----------------------------------------------------------------------------------------------------
 
 Task<Result<>> LogQueueStore::append(model::SharedMessage message, std::vector<QueueTarget> targets) {
-    co_await log_->room();
+    if (!log_->has_room()) co_await log_->room();
+    const auto staged = stage(message, targets);
+    if (!staged) co_return fail(staged.error());
+    message.reset();
+    co_return co_await log_->wait(*staged);
+}
+
+Result<> LogQueueStore::submit(const model::SharedMessage& message, const std::vector<QueueTarget>& targets,
+                               std::shared_ptr<StoreWaiter> waiter, std::uint64_t ticket) {
+    if (const auto staged = stage(message, targets); !staged) return fail(staged.error());
+    recent_.back().waiter = std::move(waiter);
+    recent_.back().ticket = ticket;
+    return {};
+}
+
+Result<storage::SegmentLog::Staged> LogQueueStore::stage(const model::SharedMessage& message,
+                                                         const std::vector<QueueTarget>& targets) {
     const auto stored_targets = number(targets);
-    if (!stored_targets) co_return fail(stored_targets.error());
+    if (!stored_targets) return fail(stored_targets.error());
     const auto enqueued = ages_.now(clock_);
     scratch_.clear();
     encode_message(scratch_, enqueued, *stored_targets, *message);
-    if (auto room = check_budget(scratch_.size()); !room) co_return room;
-    const auto staged = log_->stage(kind(RecordKind::message), scratch_);
+    if (auto room = check_budget(scratch_.size()); !room) return fail(room.error());
+    auto staged = log_->stage(kind(RecordKind::message), scratch_);
     if (scratch_.capacity() > kept_scratch) scratch_ = {};
-    if (!staged) co_return fail(staged.error());
-    enqueue(*staged, message, enqueued, targets);
-    message.reset();
-    co_return co_await log_->wait(*staged);
+    if (staged) enqueue(*staged, message, enqueued, targets);
+    return staged;
 }
 
 // An endpoint gets its number, and the log learns it, with its first message.
@@ -149,7 +163,7 @@ Result<> LogQueueStore::check_budget(std::size_t payload) {
 void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const model::SharedMessage& message,
                             const EnqueuedAt& enqueued, const std::vector<QueueTarget>& targets) {
     const auto segment = log_->segment_of(staged.at);
-    Recent recent{staged.at, segment, message, {}};
+    Recent recent{staged.at, segment, message, {}, nullptr, 0};
     recent.targets.reserve(targets.size());
     for (const auto& target : targets) {
         auto& endpoint = endpoint_of(target.endpoint);
@@ -178,11 +192,14 @@ std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
 }
 
 void LogQueueStore::written(LogPosition begin, LogPosition end, const Result<>& outcome) {
-    for (; !recent_.empty() && recent_.front().at < end; recent_.pop_front()) {
-        const auto& recent = recent_.front();
-        if (outcome || recent.at < begin) continue;
+    const Result<> success;
+    while (!recent_.empty() && recent_.front().at < end) {
+        const auto recent = std::move(recent_.front());
+        recent_.pop_front();
+        const bool lost = !outcome && recent.at >= begin;
         for (const auto& target : recent.targets)
-            if (target.era == target.queue->era()) target.queue->withdraw(recent.at, recent.segment);
+            if (lost && target.era == target.queue->era()) target.queue->withdraw(recent.at, recent.segment);
+        if (recent.waiter) recent.waiter->stored(recent.ticket, lost ? outcome : success);
     }
     if (outcome) {
         cursors_failed_ = false;
