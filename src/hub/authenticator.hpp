@@ -1,8 +1,7 @@
 // Decides whether a client is who it says it is, with what is known here: no network needed (edge-hub.md 8.2).
 //
 // Promises: a client with a valid token of a known, enabled identity is let in at once, cloud or no cloud. Somebody
-// unknown,
-//           or whose key does not fit, is asked about upstream once per minute. Tokens are never logged.
+//           unknown, or whose key does not fit, is asked about upstream once per minute. Tokens are never logged.
 #pragma once
 
 #include "base/clock.hpp"

@@ -1,9 +1,8 @@
 // The port through which the hub reaches the cloud (or a parent edge): implemented by upstream, faked in tests.
 //
-// Promises: every message, twin and method belongs to the identity it is asked for; one identity's trouble (throttling,
-// a
-//           refusal) never delays another's. Nothing waits for the network longer than the link's own limits; while the
-//           cloud is away calls fail at once with Errc::unreachable.
+// Promises: every message, twin and method belongs to the identity it is asked for; one identity's trouble
+//           (throttling, a refusal) never delays another's. Nothing waits for the network longer than the link's own
+//           limits; while the cloud is away calls fail at once with Errc::unreachable.
 // Threads:  the loop's.
 #pragma once
 

@@ -62,7 +62,7 @@ Result<> Core::connect_parts() {
                                                      std::vector{settings_.hub_host, settings_.edge_host});
     own_twin_ = std::make_unique<OwnTwin>(settings_.own, *twins_, router_, *pumps_, clock, executor);
     mqtt_ = std::make_unique<mqtt::Listener>(
-        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt},
+        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt, {}, nullptr},
         settings_.most_clients);
 
     sessions_->add(*pumps_);
@@ -133,7 +133,6 @@ Task<> Core::close() {
 }
 
 // --- background
-// ---------------------------------------------------------------------------------------------------------
 
 // Tokens run out while their clients are connected.
 Task<> Core::tick() {
@@ -177,14 +176,13 @@ void Core::identity_changed(const model::Identity& identity) {
 }
 
 Task<> Core::forget_subscriptions(model::Identity identity) {
-    if (auto removed = co_await parts_.state->remove(RecordKind::subscriptions, identity.id()); !removed)
+    if (auto removed = co_await parts_.state->remove(StateKind::subscriptions, identity.id()); !removed)
         log::warn("The stored subscriptions of {} can't be removed: {}", identity.id(), removed.error().text);
 }
 
 void Core::session_ended(Session& session) { twins_->release(session.identity()); }
 
 // --- what the cloud says
-// --------------------------------------------------------------------------------------------------
 
 Task<> Core::on_desired(model::Identity identity, json::object patch) {
     co_await twins_->desired_arrived(std::move(identity), std::move(patch));

@@ -246,7 +246,6 @@ TEST_CASE("after a restart without network everything known works: clients, rout
 }
 
 // --- configuration
-// ------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a bad route is reported by its name while the others flow") {
     with_hub([](TestHub& hub) -> Task<> {

@@ -1,8 +1,7 @@
 // The role: the module $edgeHub, from its environment to its end.
 //
 // Promises: with an existing state folder clients are served before the cloud has said a word. Stops in order within
-// two
-//           seconds after `stop`.
+//           two seconds after `stop`.
 #pragma once
 
 #include "base/event.hpp"

@@ -123,9 +123,9 @@ Task<> leave_state(const std::filesystem::path& folder, Random& random) {
     std::filesystem::create_directories(folder);
     const auto store = (co_await StateStore::open(folder / "hub.db", *worker, {same, same}, random)).value();
     REQUIRE(
-        co_await store->save(RecordKind::identity, "leaf1", json::serialize(iothub::to_json(scope_identity("leaf1")))));
+        co_await store->save(StateKind::identity, "leaf1", json::serialize(iothub::to_json(scope_identity("leaf1")))));
     REQUIRE(co_await store->save(
-        RecordKind::twin, "edge1/$edgeHub",
+        StateKind::twin, "edge1/$edgeHub",
         R"({"known":true,"reported":{},"desired":{"schemaVersion":"1.0","routes":{},"storeAndForwardConfiguration":{"timeToLiveSecs":60},"$version":1}})"));
 }
 

@@ -17,25 +17,40 @@ std::string Intake::next_id() {
     return fmt::format("{}{:04x}-{:012x}", id_prefix_, count >> 48, count & 0xffff'ffff'ffff);
 }
 
-Task<Result<>> Intake::accept(const model::Identity& sender, model::Message message) {
+Result<model::SharedMessage> Intake::stamp(const model::Identity& sender, model::Message message) {
     message.set_system_property("connectionDeviceId", sender.device_id());
     if (sender.is_module()) message.set_system_property("connectionModuleId", sender.module_id());
     message.set_system_property("edgeMessageId", next_id());
     message.set_system_property("edgeHubOriginInterface",
                                 sender.device_id() == own_.device_id() ? "internal" : "downstream");
     if (message.size() > model::largest_message)
-        co_return fail(Errc::malformed, fmt::format("a message of {} bytes with its properties; {} are allowed",
-                                                    message.size(), model::largest_message));
+        return fail(Errc::malformed, fmt::format("a message of {} bytes with its properties; {} are allowed",
+                                                 message.size(), model::largest_message));
+    return std::make_shared<const model::Message>(std::move(message));
+}
 
-    const auto shared = std::make_shared<const model::Message>(std::move(message));
-    auto targets = router_.targets(*shared, sender);
-    if (targets.empty()) {
-        ++unrouted_;
-        co_return Result<>{};
-    }
+std::vector<QueueTarget> Intake::route(const model::Identity& sender, const model::Message& message) {
+    auto targets = router_.targets(message, sender);
+    if (targets.empty()) ++unrouted_;
     if (upstream_ && std::ranges::any_of(targets, [](const auto& target) { return is_upstream(target.endpoint); }))
         upstream_(sender);
-    co_return co_await store_.append(shared, std::move(targets));
+    return targets;
+}
+
+Task<Result<>> Intake::accept(model::Identity sender, model::SharedMessage stamped) {
+    auto targets = route(sender, *stamped);
+    if (targets.empty()) co_return Result<>{};
+    co_return co_await store_.append(std::move(stamped), std::move(targets));
+}
+
+Result<Intake::Submission> Intake::submit(const model::Identity& sender, const model::SharedMessage& stamped,
+                                          std::shared_ptr<StoreWaiter> waiter, std::uint64_t ticket) {
+    if (!store_.has_room()) return Submission::no_room;
+    const auto targets = route(sender, *stamped);
+    if (targets.empty()) return Submission::done;
+    if (auto submitted = store_.submit(stamped, targets, std::move(waiter), ticket); !submitted)
+        return fail(submitted.error());
+    return Submission::waiting;
 }
 
 Task<Result<>> Intake::accept_twin_change(const model::Identity& client, std::string patch, WallTime now) {
@@ -46,7 +61,9 @@ Task<Result<>> Intake::accept_twin_change(const model::Identity& client, std::st
     message.set_system_property("messageType", "twinChangeNotification");
     message.set_system_property("rpSenderDeviceId", client.device_id());
     if (client.is_module()) message.set_system_property("rpSenderModuleId", client.module_id());
-    co_return co_await accept(own_, std::move(message));
+    auto stamped = stamp(own_, std::move(message));
+    if (!stamped) co_return fail(stamped.error());
+    co_return co_await accept(own_, std::move(*stamped));
 }
 
 }  // namespace skerry::hub

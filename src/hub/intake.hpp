@@ -1,8 +1,7 @@
 // The way in for messages: stamped, checked, routed, made durable.
 //
 // Promises: accept() returns success once the message is safe in every queue its routes name (or no route wants it),
-// and
-//           never before; it then belongs to the queues.
+//           and never before; it then belongs to the queues.
 #pragma once
 
 #include "base/clock.hpp"
@@ -24,8 +23,15 @@ public:
     // Called for every message that goes upstream, with its sender, before it is stored.
     void on_upstream(std::function<void(const model::Identity& sender)> tell) { upstream_ = std::move(tell); }
 
-    // Errc::malformed: too large; full, io: not stored.
-    [[nodiscard]] Task<Result<>> accept(const model::Identity& sender, model::Message message);
+    // A message as it goes to the queues. Errc::malformed: too large.
+    [[nodiscard]] Result<model::SharedMessage> stamp(const model::Identity& sender, model::Message message);
+    // Errc::full, io: not stored.
+    [[nodiscard]] Task<Result<>> accept(model::Identity sender, model::SharedMessage stamped);
+    // As accept(), without waiting. `waiting`: the waiter is told when it is safe; `done`: it is; `no_room`: nothing
+    // happened, accept() must be used.
+    enum class Submission { done, waiting, no_room };
+    [[nodiscard]] Result<Submission> submit(const model::Identity& sender, const model::SharedMessage& stamped,
+                                            std::shared_ptr<StoreWaiter> waiter, std::uint64_t ticket);
     // "This client reported this patch", for routes on /twinChangeNotifications. `patch` is JSON text.
     [[nodiscard]] Task<Result<>> accept_twin_change(const model::Identity& client, std::string patch, WallTime now);
 
@@ -33,6 +39,7 @@ public:
 
 private:
     [[nodiscard]] std::string next_id();
+    [[nodiscard]] std::vector<QueueTarget> route(const model::Identity& sender, const model::Message& message);
 
     Router& router_;
     QueueStore& store_;

@@ -1,8 +1,7 @@
 // Direct methods on their way to a client and back.
 //
-// Promises: an answer goes to the call it belongs to, and only when it comes from the client that was called. A client
-// that
-//           is not there, goes away, or stays silent ends the call with an answer that says so.
+// Promises: an answer goes to the call it belongs to, and only when it comes from the client that was called. A
+//           client that is not there, goes away, or stays silent ends the call with an answer that says so.
 // Bounds:   1,000 calls at a time, 64 per client; beyond that a call is refused.
 // Threads:  the loop's.
 #pragma once

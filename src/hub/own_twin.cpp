@@ -45,7 +45,7 @@ std::string client_key(std::string_view id) {
 }
 
 Task<std::uint64_t> stored_size_limit(StateStore& state, model::Identity own) {
-    const auto text = co_await state.load(RecordKind::twin, own.id());
+    const auto text = co_await state.load(StateKind::twin, own.id());
     if (!text || !*text) co_return 0;
     const auto twin = model::parse_object(**text);
     const auto* const desired = twin ? twin->if_contains("desired") : nullptr;
@@ -107,7 +107,6 @@ Task<> OwnTwin::apply() {
 }
 
 // --- reported
-// -----------------------------------------------------------------------------------------------------------
 
 void OwnTwin::session_opened(Session& session) {
     auto& client = clients_[session.identity().id()];

@@ -2,8 +2,8 @@
 // (edge-hub.md 7.4, 7.5).
 //
 // Promises: the last known configuration works at start, without network. A route that does not compile is reported
-// with
-//           its name (400) while the others flow; a document that can't be used at all leaves the old configuration.
+//           with its name (400) while the others flow; a document that can't be used at all leaves the old
+//           configuration.
 // Bounds:   200 clients are reported; those that have been away longest are left out first.
 // Threads:  the loop's.
 #pragma once

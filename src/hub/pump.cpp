@@ -23,7 +23,6 @@ Task<> QueueWatch::run() {
 }
 
 // --- inputs
-// -----------------------------------------------------------------------------------------------------------
 
 InputPump::InputPump(InputEndpoint endpoint, EndpointQueue& queue, Sessions& sessions, Clock& clock, Random& random,
                      Executor executor, std::size_t window)
@@ -78,10 +77,11 @@ Task<> InputPump::pass_on(Session& session) {
         co_await kick_.wait();
         co_return;
     }
-    // While the queue was read the consumer may have gone, or its socket may have filled up.
+    // While the queue was read the consumer may have gone; its socket may fill up. A session outlives this loop.
+    auto* const now = consumer();
+    const bool same = now && now->serial() == serial;
     for (const auto& delivery : *taken) {
-        auto* const now = consumer();
-        if (!now || now->serial() != serial || !now->channel().writable()) {
+        if (!same || !now->channel().writable()) {
             queue_.give_back(delivery);
             continue;
         }
@@ -93,11 +93,10 @@ Task<> InputPump::pass_on(Session& session) {
 void InputPump::delivered(const Delivery& delivery) {
     queue_.acknowledge(delivery);
     if (in_flight_ > 0) --in_flight_;
-    kick_.set();
+    if (!kick_.is_set()) kick_.set();
 }
 
 // --- upstream
-// ---------------------------------------------------------------------------------------------------------
 
 UpstreamPump::UpstreamPump(model::Identity sender, EndpointQueue& queue, CloudLink& link, Clock& clock, Random& random,
                            Executor executor, std::size_t window)

@@ -1,8 +1,8 @@
 // Moves messages out of one queue, in order, a window at a time, until told to stop.
 //
-// Promises: a message leaves its queue only when the consumer has acknowledged it. A consumer that goes away leaves all
-// its
-//           unacknowledged messages due again, in their order. A full window or a slow socket holds up this queue only.
+// Promises: a message leaves its queue only when the consumer has acknowledged it. A consumer that goes away leaves
+//           all its unacknowledged messages due again, in their order. A full window or a slow socket holds up this
+//           queue only.
 // Bounds:   `window` deliveries without acknowledgement per queue; upstream also about 1 MB of bodies per sender.
 // Threads:  the loop's.
 #pragma once

@@ -11,6 +11,7 @@ namespace skerry::hub {
 struct Router::Compiled {
     route::Route route;
     std::optional<InputEndpoint> input;  // absent: upstream
+    std::string input_name;
     std::uint32_t priority;
     std::optional<std::chrono::seconds> time_to_live;
 };
@@ -48,7 +49,9 @@ std::vector<model::ConfigProblem> Router::configure(const model::HubConfig& conf
             problems.push_back({one.name, fmt::format("route '{}': {}", one.name, input.error().text)});
             continue;
         }
-        routes.push_back({std::move(*route), std::move(*input), one.priority, time_to_live_of(one, config)});
+        auto input_name = *input ? (*input)->name() : std::string();
+        routes.push_back(
+            {std::move(*route), std::move(*input), std::move(input_name), one.priority, time_to_live_of(one, config)});
     }
     routes_ = std::move(routes);
     return problems;
@@ -59,7 +62,7 @@ std::vector<QueueTarget> Router::targets(const model::Message& message, const mo
     std::vector<QueueTarget> targets;
     for (const auto& compiled : routes_) {
         if (!route::matches(compiled.route, view)) continue;
-        QueueTarget target{compiled.input ? compiled.input->name() : upstream_endpoint(sender), compiled.priority,
+        QueueTarget target{compiled.input ? compiled.input_name : upstream_endpoint(sender), compiled.priority,
                            compiled.time_to_live};
         const auto same = std::ranges::find(targets, target.endpoint, &QueueTarget::endpoint);
         if (same == targets.end())

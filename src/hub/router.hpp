@@ -1,8 +1,7 @@
 // Which queues a message goes to, by the routes in force.
 //
 // Promises: every route is looked at; one target per endpoint, with the lowest priority number among the routes that
-// lead
-//           there, and that route's time to live. Evaluation never fails and never waits.
+//           lead there, and that route's time to live. Evaluation never fails and never waits.
 #pragma once
 
 #include "hub/endpoints.hpp"

@@ -28,7 +28,7 @@ Scope::Scope(StateStore& store, Clock& clock, Executor executor, Options options
     : store_(store), clock_(clock), executor_(executor), options_(options), due_(executor) {}
 
 Task<Result<>> Scope::load() {
-    auto records = co_await store_.load_all(RecordKind::identity);
+    auto records = co_await store_.load_all(StateKind::identity);
     if (!records) co_return fail(records.error());
     for (const auto& [id, text] : *records) {
         auto identity = parse(text, id.contains('/'));
@@ -80,7 +80,7 @@ Task<Result<>> Scope::refresh(CloudLink& link) {
 
     StateStore::Records records;
     for (const auto& [key, identity] : identities_) records.emplace_back(key.id(), text_of(identity));
-    co_return co_await store_.replace_all(RecordKind::identity, std::move(records));
+    co_return co_await store_.replace_all(StateKind::identity, std::move(records));
 }
 
 Task<> Scope::keep_fresh(CloudLink& link) {
@@ -142,8 +142,8 @@ Task<bool> Scope::ask_about(model::Identity identity, CloudLink& link) {
 
 Task<> Scope::save_one(model::Identity identity) {
     const auto* const known = find(identity);
-    const auto saved = known ? co_await store_.save(RecordKind::identity, identity.id(), text_of(*known))
-                             : co_await store_.remove(RecordKind::identity, identity.id());
+    const auto saved = known ? co_await store_.save(StateKind::identity, identity.id(), text_of(*known))
+                             : co_await store_.remove(StateKind::identity, identity.id());
     if (!saved) log::warn("The identity {} is not on disk: {}", identity.id(), saved.error().text);
 }
 

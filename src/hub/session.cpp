@@ -1,7 +1,6 @@
 #include "hub/session.hpp"
 
 #include "base/log.hpp"
-#include "hub/intake.hpp"
 #include "hub/methods.hpp"
 #include "hub/sessions.hpp"
 #include "hub/twins.hpp"
@@ -24,7 +23,22 @@ Session::~Session() {
 }
 
 Task<Result<>> Session::publish(model::Message message) {
-    co_return co_await services_.intake.accept(identity_, std::move(message));
+    auto stamped = stamp(std::move(message));
+    if (!stamped) co_return fail(stamped.error());
+    co_return co_await accept(std::move(*stamped));
+}
+
+Result<model::SharedMessage> Session::stamp(model::Message message) {
+    return services_.intake.stamp(identity_, std::move(message));
+}
+
+Result<Intake::Submission> Session::submit(const model::SharedMessage& stamped, std::shared_ptr<StoreWaiter> waiter,
+                                           std::uint64_t ticket) {
+    return services_.intake.submit(identity_, stamped, std::move(waiter), ticket);
+}
+
+Task<Result<>> Session::accept(model::SharedMessage stamped) {
+    return services_.intake.accept(identity_, std::move(stamped));
 }
 
 Task<Result<boost::json::object>> Session::get_twin() { co_return co_await services_.twins.get(identity_); }
@@ -41,11 +55,7 @@ void Session::answer_method(std::string_view call_id, iothub::MethodResponse res
 }
 
 void Session::delivered(DeliveryTag tag) {
-    const auto found = in_flight_.find(tag);
-    if (found == in_flight_.end()) return;
-    const auto done = std::move(found->second);
-    in_flight_.erase(found);
-    done.owner->delivered(done.delivery);
+    if (const auto done = in_flight_.take(tag)) done->owner->delivered(done->delivery);
 }
 
 void Session::set_interests(CloudInterests interests) {
@@ -60,19 +70,18 @@ void Session::changed() {
 }
 
 void Session::deliver(DeliveryOwner& owner, std::string_view input, Delivery delivery) {
-    const auto tag = ++last_tag_;
     const auto message = delivery.message;
-    in_flight_.emplace(tag, InFlight{&owner, std::move(delivery)});
+    const auto tag = in_flight_.put(InFlight{&owner, std::move(delivery)});
     channel_.deliver_input(input, *message, tag);
 }
 
 void Session::forget(const DeliveryOwner& owner) {
-    std::erase_if(in_flight_, [&owner](const auto& entry) { return entry.second.owner == &owner; });
+    in_flight_.erase_if([&owner](const InFlight& entry) { return entry.owner == &owner; });
 }
 
 void Session::end() {
     owner_ = nullptr;
-    in_flight_.clear();
+    in_flight_ = {};
     if (interests_.any()) services_.link.set_interests(identity_, {});
 }
 

@@ -10,7 +10,8 @@
 #pragma once
 
 #include "hub/authenticator.hpp"
-#include "hub/queue/queue_store.hpp"
+#include "hub/intake.hpp"
+#include "hub/slots.hpp"
 #include "iothub/device_client.hpp"
 
 #include <boost/json/object.hpp>
@@ -18,11 +19,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 namespace skerry::hub {
 
-class Intake;
 class Methods;
 class Sessions;
 class Twins;
@@ -78,6 +77,11 @@ public:
     // durable in all its queues, or matched no route: now it may be acknowledged. Errc::malformed: too large; full, io:
     // not stored.
     [[nodiscard]] Task<Result<>> publish(model::Message message);
+    // The same in two steps, the second without waiting when there is room; see Intake.
+    [[nodiscard]] Result<model::SharedMessage> stamp(model::Message message);
+    [[nodiscard]] Result<Intake::Submission> submit(const model::SharedMessage& stamped,
+                                                    std::shared_ptr<StoreWaiter> waiter, std::uint64_t ticket);
+    [[nodiscard]] Task<Result<>> accept(model::SharedMessage stamped);
     // {"desired":{…},"reported":{…}}: from the cloud, or as last known.
     [[nodiscard]] Task<Result<boost::json::object>> get_twin();
     // Returns when the patch is kept here; it reaches the cloud later. Errc::malformed: breaks the rules, the text says
@@ -113,8 +117,7 @@ private:
         DeliveryOwner* owner;
         Delivery delivery;
     };
-    std::unordered_map<DeliveryTag, InFlight> in_flight_;
-    DeliveryTag last_tag_{0};
+    Slots<InFlight> in_flight_;  // their keys are the tags
 };
 
 }  // namespace skerry::hub

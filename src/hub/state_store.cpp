@@ -20,17 +20,17 @@ constexpr std::array<std::string_view, 1> migrations{
 constexpr std::size_t key_bytes = 32;
 constexpr std::size_t iv_bytes = 12;
 
-std::string name_of(RecordKind kind) {
+std::string name_of(StateKind kind) {
     switch (kind) {
-        case RecordKind::identity: return "identity";
-        case RecordKind::twin: return "twin";
-        case RecordKind::subscriptions: return "subscriptions";
+        case StateKind::identity: return "identity";
+        case StateKind::twin: return "twin";
+        case StateKind::subscriptions: return "subscriptions";
     }
     return {};
 }
 
 // Ties a sealed value to its place: a value moved to another record does not open.
-std::string place_of(RecordKind kind, std::string_view id) { return fmt::format("{}/{}", name_of(kind), id); }
+std::string place_of(StateKind kind, std::string_view id) { return fmt::format("{}/{}", name_of(kind), id); }
 
 constexpr std::string_view insert = "INSERT OR REPLACE INTO records (kind, id, value) VALUES (?1, ?2, ?3)";
 
@@ -103,7 +103,7 @@ std::optional<std::string> StateStore::unseal(std::string_view aad, std::string_
     return std::move(*value);
 }
 
-Task<Result<StateStore::Records>> StateStore::load_all(RecordKind kind) {
+Task<Result<StateStore::Records>> StateStore::load_all(StateKind kind) {
     auto rows = co_await worker_.run(
         [this, kind] { return database_->query("SELECT id, value FROM records WHERE kind = ?1", {name_of(kind)}); });
     if (!rows) co_return fail(rows.error());
@@ -118,7 +118,7 @@ Task<Result<StateStore::Records>> StateStore::load_all(RecordKind kind) {
     co_return records;
 }
 
-Task<Result<std::optional<std::string>>> StateStore::load(RecordKind kind, std::string id) {
+Task<Result<std::optional<std::string>>> StateStore::load(StateKind kind, std::string id) {
     auto rows = co_await worker_.run([this, kind, &id] {
         return database_->query("SELECT value FROM records WHERE kind = ?1 AND id = ?2", {name_of(kind), id});
     });
@@ -129,7 +129,7 @@ Task<Result<std::optional<std::string>>> StateStore::load(RecordKind kind, std::
     co_return value;
 }
 
-Task<Result<>> StateStore::save(RecordKind kind, std::string id, std::string value) {
+Task<Result<>> StateStore::save(StateKind kind, std::string id, std::string value) {
     const auto sealed = seal(place_of(kind, id), value);
     auto saved = co_await worker_.run(
         [this, kind, &id, &sealed] { return database_->execute(insert, {name_of(kind), id, sealed}); });
@@ -137,7 +137,7 @@ Task<Result<>> StateStore::save(RecordKind kind, std::string id, std::string val
     co_return Result<>{};
 }
 
-Task<Result<>> StateStore::remove(RecordKind kind, std::string id) {
+Task<Result<>> StateStore::remove(StateKind kind, std::string id) {
     auto removed = co_await worker_.run([this, kind, &id] {
         return database_->execute("DELETE FROM records WHERE kind = ?1 AND id = ?2", {name_of(kind), id});
     });
@@ -145,7 +145,7 @@ Task<Result<>> StateStore::remove(RecordKind kind, std::string id) {
     co_return Result<>{};
 }
 
-Task<Result<>> StateStore::replace_all(RecordKind kind, Records records) {
+Task<Result<>> StateStore::replace_all(StateKind kind, Records records) {
     for (auto& [id, value] : records) value = seal(place_of(kind, id), value);
     const auto write = [this, kind, &records]() -> Result<> {
         if (auto gone = database_->execute("DELETE FROM records WHERE kind = ?1", {name_of(kind)}); !gone)

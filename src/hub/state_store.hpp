@@ -1,9 +1,8 @@
 // What the hub must remember besides messages: identities, twins, subscriptions. One SQLite file; secrets are sealed.
 //
-// Promises: a save is durable when it returns. Sealed records are AES-256-GCM under a data key of the hub's own, which
-// is
-//           stored encrypted by the daemon's workload API: one call at start, none later. When that key can't be had
-//           back the sealed records are gone, with a warning, and the hub starts empty.
+// Promises: a save is durable when it returns. Sealed records are AES-256-GCM under a data key of the hub's own,
+//           which is stored encrypted by the daemon's workload API: one call at start, none later. When that key
+//           can't be had back the sealed records are gone, with a warning, and the hub starts empty.
 // Bounds:   one record per identity and kind.
 // Threads:  the loop's; SQLite runs on the Worker.
 #pragma once
@@ -25,7 +24,7 @@
 
 namespace skerry::hub {
 
-enum class RecordKind { identity, twin, subscriptions };
+enum class StateKind { identity, twin, subscriptions };
 
 // The daemon's encrypt and decrypt calls; tests put something simpler here.
 struct KeyWrapper {
@@ -41,12 +40,12 @@ public:
 
     using Records = std::vector<std::pair<std::string, std::string>>;  // id and value
     // Records that can't be unsealed are left out and logged.
-    [[nodiscard]] Task<Result<Records>> load_all(RecordKind kind);
-    [[nodiscard]] Task<Result<std::optional<std::string>>> load(RecordKind kind, std::string id);
-    [[nodiscard]] Task<Result<>> save(RecordKind kind, std::string id, std::string value);
-    [[nodiscard]] Task<Result<>> remove(RecordKind kind, std::string id);
+    [[nodiscard]] Task<Result<Records>> load_all(StateKind kind);
+    [[nodiscard]] Task<Result<std::optional<std::string>>> load(StateKind kind, std::string id);
+    [[nodiscard]] Task<Result<>> save(StateKind kind, std::string id, std::string value);
+    [[nodiscard]] Task<Result<>> remove(StateKind kind, std::string id);
     // All records of a kind at once: those of before are gone.
-    [[nodiscard]] Task<Result<>> replace_all(RecordKind kind, Records records);
+    [[nodiscard]] Task<Result<>> replace_all(StateKind kind, Records records);
 
 private:
     StateStore(std::unique_ptr<storage::Database> database, Worker& worker, Random& random);

@@ -44,22 +44,22 @@ TEST_CASE("records survive, and can't be read in the file") {
     with_store([](const std::filesystem::path& file, Worker& worker, Random& random) -> Task<> {
         {
             const auto store = (co_await StateStore::open(file, worker, good, random)).value();
-            REQUIRE(co_await store->save(RecordKind::identity, "d/m", "a primary key"));
-            REQUIRE(co_await store->save(RecordKind::identity, "d", std::string("with \0 inside", 13)));
-            REQUIRE(co_await store->save(RecordKind::twin, "d/m", "a twin"));
+            REQUIRE(co_await store->save(StateKind::identity, "d/m", "a primary key"));
+            REQUIRE(co_await store->save(StateKind::identity, "d", std::string("with \0 inside", 13)));
+            REQUIRE(co_await store->save(StateKind::twin, "d/m", "a twin"));
         }
         const auto store = (co_await StateStore::open(file, worker, good, random)).value();
-        const auto identities = (co_await store->load_all(RecordKind::identity)).value();
+        const auto identities = (co_await store->load_all(StateKind::identity)).value();
         CHECK(identities.size() == 2);
-        CHECK((co_await store->load(RecordKind::identity, "d")).value() == std::string("with \0 inside", 13));
-        CHECK((co_await store->load(RecordKind::identity, "d/m")).value() == "a primary key");
-        CHECK_FALSE((co_await store->load(RecordKind::subscriptions, "d/m")).value().has_value());
+        CHECK((co_await store->load(StateKind::identity, "d")).value() == std::string("with \0 inside", 13));
+        CHECK((co_await store->load(StateKind::identity, "d/m")).value() == "a primary key");
+        CHECK_FALSE((co_await store->load(StateKind::subscriptions, "d/m")).value().has_value());
 
-        REQUIRE(co_await store->replace_all(RecordKind::identity, {{"e", "another"}}));
-        CHECK((co_await store->load_all(RecordKind::identity)).value() == StateStore::Records{{"e", "another"}});
-        CHECK((co_await store->load(RecordKind::twin, "d/m")).value() == "a twin");
-        REQUIRE(co_await store->remove(RecordKind::twin, "d/m"));
-        CHECK_FALSE((co_await store->load(RecordKind::twin, "d/m")).value().has_value());
+        REQUIRE(co_await store->replace_all(StateKind::identity, {{"e", "another"}}));
+        CHECK((co_await store->load_all(StateKind::identity)).value() == StateStore::Records{{"e", "another"}});
+        CHECK((co_await store->load(StateKind::twin, "d/m")).value() == "a twin");
+        REQUIRE(co_await store->remove(StateKind::twin, "d/m"));
+        CHECK_FALSE((co_await store->load(StateKind::twin, "d/m")).value().has_value());
 
         for (const auto* name : {"hub.db", "hub.db-wal"}) {
             std::ifstream in(file.parent_path() / name, std::ios::binary);
@@ -74,15 +74,15 @@ TEST_CASE("a lost key means an empty store that works, never a hub that does not
     with_store([](const std::filesystem::path& file, Worker& worker, Random& random) -> Task<> {
         {
             const auto store = (co_await StateStore::open(file, worker, good, random)).value();
-            REQUIRE(co_await store->save(RecordKind::twin, "d", "old"));
+            REQUIRE(co_await store->save(StateKind::twin, "d", "old"));
         }
         {
             const auto store = (co_await StateStore::open(file, worker, {reversed, refused}, random)).value();
-            CHECK((co_await store->load_all(RecordKind::twin)).value().empty());
-            REQUIRE(co_await store->save(RecordKind::twin, "d", "new"));
+            CHECK((co_await store->load_all(StateKind::twin)).value().empty());
+            REQUIRE(co_await store->save(StateKind::twin, "d", "new"));
         }
         const auto store = (co_await StateStore::open(file, worker, good, random)).value();
-        CHECK((co_await store->load(RecordKind::twin, "d")).value() == "new");
+        CHECK((co_await store->load(StateKind::twin, "d")).value() == "new");
     });
 }
 
@@ -90,12 +90,12 @@ TEST_CASE("a daemon that is not there is waited for, the state stays") {
     with_store([](const std::filesystem::path& file, Worker& worker, Random& random) -> Task<> {
         {
             const auto store = (co_await StateStore::open(file, worker, good, random)).value();
-            REQUIRE(co_await store->save(RecordKind::twin, "d", "kept"));
+            REQUIRE(co_await store->save(StateKind::twin, "d", "kept"));
         }
         CHECK((co_await StateStore::open(file, worker, {reversed, unreachable}, random)).error().code ==
               Errc::unreachable);
         const auto store = (co_await StateStore::open(file, worker, good, random)).value();
-        CHECK((co_await store->load(RecordKind::twin, "d")).value() == "kept");
+        CHECK((co_await store->load(StateKind::twin, "d")).value() == "kept");
     });
 }
 
@@ -103,7 +103,7 @@ TEST_CASE("a damaged record is left out, the others are there") {
     with_store([](const std::filesystem::path& file, Worker& worker, Random& random) -> Task<> {
         {
             const auto store = (co_await StateStore::open(file, worker, good, random)).value();
-            for (const auto* id : {"a", "b", "c"}) REQUIRE(co_await store->save(RecordKind::twin, id, id));
+            for (const auto* id : {"a", "b", "c"}) REQUIRE(co_await store->save(StateKind::twin, id, id));
         }
         {
             constexpr std::array<std::string_view, 1> applied{""};
@@ -115,7 +115,7 @@ TEST_CASE("a damaged record is left out, the others are there") {
                 "UPDATE records SET value = (SELECT value FROM records WHERE id = 'a') WHERE id = 'c'"));
         }
         const auto store = (co_await StateStore::open(file, worker, good, random)).value();
-        CHECK((co_await store->load_all(RecordKind::twin)).value() == StateStore::Records{{"a", "a"}});
+        CHECK((co_await store->load_all(StateKind::twin)).value() == StateStore::Records{{"a", "a"}});
     });
 }
 

@@ -33,7 +33,6 @@ iothub::ScopeIdentity scope_identity(std::string_view id) {
 }
 
 // --- the cloud
-// ----------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -108,7 +107,6 @@ std::vector<std::string> PaperCloud::bodies_of(std::string_view sender) const {
 }
 
 // --- the hub
-// ------------------------------------------------------------------------------------------------------------
 
 struct TestHub::Folder {
     sim::TemporaryFolder folder;
@@ -216,7 +214,6 @@ Task<std::unique_ptr<TestClient>> TestHub::connect(std::string id, bool clean) {
 }
 
 // --- a client
-// -----------------------------------------------------------------------------------------------------------
 
 wire::Connect connect_packet(std::string_view id, std::string token, bool clean) {
     wire::Connect connect;
@@ -272,7 +269,6 @@ Task<wire::Suback> TestClient::subscribe(std::vector<std::string> filters, wire:
 }
 
 // --- running
-// ------------------------------------------------------------------------------------------------------------
 
 namespace {
 std::string config_with(const std::vector<std::string>& routes) {

@@ -55,7 +55,7 @@ Twins::Twins(StateStore& store, CloudLink& link, Clock& clock, Random& random, E
 Twins::~Twins() = default;
 
 Task<> Twins::load() {
-    auto records = co_await store_.load_all(RecordKind::twin);
+    auto records = co_await store_.load_all(StateKind::twin);
     if (!records) {
         log::error("The stored twins can't be read: {}", records.error().text);
         co_return;
@@ -86,7 +86,7 @@ Task<> Twins::close() { co_await tasks_.close(); }
 
 Task<Twins::SharedEntry> Twins::entry_of(model::Identity identity) {
     if (const auto found = entries_.find(identity); found != entries_.end()) co_return found->second;
-    auto text = co_await store_.load(RecordKind::twin, identity.id());
+    auto text = co_await store_.load(StateKind::twin, identity.id());
     if (const auto found = entries_.find(identity); found != entries_.end()) co_return found->second;
     const auto entry = std::make_shared<Entry>(executor_);
     if (text && *text) {
@@ -111,7 +111,7 @@ Task<Result<>> Twins::save(model::Identity identity, SharedEntry entry) {
     auto pending = entry->sending;
     model::merge_patch(pending, entry->pending, model::Nulls::keep);
     if (!pending.empty()) document["pending"] = std::move(pending);
-    co_return co_await store_.save(RecordKind::twin, identity.id(), json::serialize(document));
+    co_return co_await store_.save(StateKind::twin, identity.id(), json::serialize(document));
 }
 
 // Takes the cloud's word for the whole twin. The caller holds the turn.

@@ -13,7 +13,6 @@ namespace skerry::hub::mqtt {
 namespace wire = codec::mqtt;
 
 namespace {
-constexpr std::size_t read_size = 32 * 1024;
 constexpr std::size_t most_bytes_in_progress = 1024 * 1024;
 constexpr std::size_t most_requests = 64;
 }  // namespace
@@ -25,6 +24,7 @@ Connection::Connection(std::unique_ptr<net::Stream> stream, Services services)
       outbox_(services.executor),
       name_(stream_->peer().address),
       progress_(services.executor),
+      turn_(services.executor),
       last_heard_(services.clock.steady()),
       silence_limit_(services.settings.connect_arrival * 2),  // until CONNECT has been read, admit() watches the time
       accepting_(services.executor),
@@ -110,10 +110,10 @@ Task<Result<>> Connection::open_session(wire::Connect connect, Claim claim) {
 
     std::optional<std::string> stored;
     if (connect.clean_session) {
-        if (auto removed = co_await services_.state.remove(RecordKind::subscriptions, identity.id()); !removed)
+        if (auto removed = co_await services_.state.remove(StateKind::subscriptions, identity.id()); !removed)
             co_return fail(removed.error());
     } else {
-        auto loaded = co_await services_.state.load(RecordKind::subscriptions, identity.id());
+        auto loaded = co_await services_.state.load(StateKind::subscriptions, identity.id());
         if (!loaded) co_return fail(loaded.error());
         stored = std::move(*loaded);
     }
@@ -140,12 +140,12 @@ Task<> Connection::refuse(Refusal refusal) {
 
 Task<Result<>> Connection::receive() {
     if (auto readable = co_await stream_->wait_readable(); !readable) co_return fail(readable.error());
-    // Only a connection that has something to read holds a buffer.
-    const auto buffer = std::make_unique_for_overwrite<char[]>(read_size);
-    const auto count = co_await stream_->read_some({buffer.get(), read_size});
+    // One buffer serves all: a stream waits before it puts the first byte there, and never after.
+    const auto buffer = services_.read_buffer;
+    const auto count = co_await stream_->read_some(buffer);
     if (!count) co_return fail(count.error());
     if (*count == 0) co_return fail(Errc::closed, "the client closed the connection");
-    decoder_.feed({buffer.get(), *count});
+    decoder_.feed({buffer.data(), *count});
     co_return Result<>{};
 }
 
@@ -167,6 +167,11 @@ Task<> Connection::read_packets() {
         if (is_busy()) co_await wait_for_room();
         if (ended_ != End::none) co_return;
         auto* const publish = std::get_if<wire::Publish>(&**packet);
+        if (publish) {
+            if (batch_left_ == 0) co_await pass_turnstile();
+            if (ended_ != End::none) co_return;
+            --batch_left_;
+        }
         const bool goes_on = publish ? handle_publish(std::move(*publish)) : co_await handle(std::move(**packet));
         if (!goes_on) co_return;
     }
@@ -174,7 +179,7 @@ Task<> Connection::read_packets() {
 
 // Back-pressure: a client that sends faster than its messages become durable, or than it reads, is not read.
 bool Connection::is_busy() const {
-    return expected_.size() >= services_.settings.unacknowledged_publishes ||
+    return unacknowledged() >= services_.settings.unacknowledged_publishes ||
            expected_bytes_ >= most_bytes_in_progress || requests_running_ >= most_requests || outbox_.is_backed_up();
 }
 
@@ -183,6 +188,15 @@ Task<> Connection::wait_for_room() {
         progress_.reset();
         co_await progress_.wait();
     }
+}
+
+Task<> Connection::pass_turnstile() {
+    batch_left_ = publishes_per_batch;
+    auto& turnstile = *services_.turnstile;
+    if (turnstile.is_open())
+        turnstile.take();
+    else
+        co_await turnstile.pass(turn_);
 }
 
 Task<> Connection::write_out() {

@@ -4,8 +4,7 @@
 //           closes this connection only, with one log line that says why. A client may publish only as itself.
 //           One read takes what the socket has; one write sends all that is pending.
 // Bounds:   publishes in progress (settings) and their bodies (1 MB); 64 requests in progress; Outbox; Subscriptions;
-// one
-//           packet being received.
+//           one packet being received.
 // Threads:  the loop's.
 #pragma once
 
@@ -13,6 +12,7 @@
 #include "hub/mqtt/connect.hpp"
 #include "hub/mqtt/outbox.hpp"
 #include "hub/mqtt/subscriptions.hpp"
+#include "hub/mqtt/turnstile.hpp"
 #include "hub/sessions.hpp"
 #include "hub/settings.hpp"
 #include "hub/state_store.hpp"
@@ -20,6 +20,7 @@
 #include "net/stream.hpp"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,9 +34,12 @@ struct Services {
     Clock& clock;
     Executor executor;
     const MqttSettings& settings;
+    // Bytes on their way from any socket to its decoder; nobody waits while something is in it.
+    std::span<char> read_buffer;
+    Turnstile* turnstile;  // the listener's
 };
 
-class Connection final : public Channel, public std::enable_shared_from_this<Connection> {
+class Connection final : public Channel, public StoreWaiter, public std::enable_shared_from_this<Connection> {
 public:
     Connection(std::unique_ptr<net::Stream> stream, Services services);
 
@@ -51,6 +55,7 @@ public:
     void push_desired(const boost::json::object& patch, std::int64_t version) override;
     void call_method(std::string_view call_id, const iothub::MethodRequest& request) override;
     void close(std::string_view why) override;
+    void stored(std::uint64_t ticket, const Result<>& outcome) override;
 
 private:
     using Self = std::shared_ptr<Connection>;
@@ -66,7 +71,9 @@ private:
     [[nodiscard]] Task<> write_out();
     [[nodiscard]] Task<> read_packets();
     [[nodiscard]] bool is_busy() const;
+    [[nodiscard]] std::size_t unacknowledged() const { return expected_.size() - acknowledged_; }
     [[nodiscard]] Task<> wait_for_room();
+    [[nodiscard]] Task<> pass_turnstile();
     [[nodiscard]] Task<> publish_will();
     void end(End how, std::string_view why);
 
@@ -79,10 +86,12 @@ private:
     [[nodiscard]] bool violation(std::string_view what);
     [[nodiscard]] Result<model::Message> telemetry(iothub::TelemetryTopic topic, std::string payload, bool retain,
                                                    bool dup) const;
-    [[nodiscard]] Task<> accept(Self self, model::Message message, std::uint64_t sequence);
+    [[nodiscard]] bool publish(model::Message message, codec::mqtt::PacketId id, std::size_t size);
+    [[nodiscard]] Task<> accept(Self self, model::SharedMessage message, std::uint64_t sequence);
     [[nodiscard]] Task<> answer_twin_get(Self self, std::string request_id);
     [[nodiscard]] Task<> answer_report(Self self, std::string request_id, std::string payload);
     void request_done();
+    [[nodiscard]] bool not_stored(const Error& error);
     [[nodiscard]] std::uint64_t expect_ack(codec::mqtt::PacketId id, std::size_t size);
     void acknowledge(std::uint64_t sequence);
     void push(std::string_view topic, std::string_view payload);
@@ -106,9 +115,13 @@ private:
 
     std::vector<Expected> expected_;
     std::uint64_t first_expected_{0};  // the sequence number of expected_[0]
+    std::size_t acknowledged_{0};      // of expected_, from its beginning
+    std::size_t accepts_running_{0};   // while there are any, no message may overtake them
     std::size_t expected_bytes_{0};
     std::size_t requests_running_{0};
     Event progress_;
+    Event turn_;
+    std::size_t batch_left_{0};  // publishes that may be handled before the next pass through the turnstile
 
     SteadyTime last_heard_;
     Duration silence_limit_;

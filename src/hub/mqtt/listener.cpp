@@ -11,16 +11,21 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr std::size_t arriving = 100;
+constexpr std::size_t read_size = 64 * 1024;
 // What a hundred TLS connections leave behind is worth giving back to the system.
 constexpr std::size_t many_ended = 100;
 }  // namespace
 
 Listener::Listener(Services services, std::size_t most_clients)
-    : services_(services),
+    : read_buffer_(read_size),
+      turnstile_(services.executor),
+      services_(services),
       most_(most_clients + arriving),
       first_connection_(services.executor),
       acceptors_(services.executor),
       running_(services.executor) {
+    services_.read_buffer = read_buffer_;
+    services_.turnstile = &turnstile_;
     acceptors_.spawn("MQTT keep-alive watch", watch_silence());
 }
 
@@ -78,6 +83,7 @@ Task<> Listener::close() {
     // Nearly all end at once. One that waits for the cloud's word on a stranger is told to stop.
     const auto ended = co_await with_timeout<void>(services_.clock, 1s, all_ended());
     if (!ended) co_await running_.close();
+    co_await turnstile_.close();
 }
 
 Task<Result<>> Listener::all_ended() {

@@ -28,6 +28,8 @@ private:
     [[nodiscard]] Task<> watch_silence();
     [[nodiscard]] Task<Result<>> all_ended();
 
+    std::vector<char> read_buffer_;
+    Turnstile turnstile_;
     Services services_;
     std::size_t most_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;

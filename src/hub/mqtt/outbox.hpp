@@ -13,7 +13,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace skerry::hub::mqtt {
@@ -23,6 +22,7 @@ public:
     explicit Outbox(const Executor& executor) : filled_(executor) {}
 
     void put(const codec::mqtt::Packet& packet);
+    void put_ack(codec::mqtt::PacketId id);
     // `tag` comes back from acknowledged() or written(). Errc::malformed: the topic is longer than MQTT allows;
     // Errc::full: the client acknowledges nothing.
     [[nodiscard]] Result<> publish(std::string_view topic, std::string_view payload, codec::mqtt::QoS qos,
@@ -39,14 +39,11 @@ public:
     [[nodiscard]] std::vector<DeliveryTag> written();
 
 private:
-    [[nodiscard]] codec::mqtt::PacketId next_id();
-
     std::string gathering_;
     std::string writing_;
     std::vector<DeliveryTag> gathering_tags_;  // of QoS 0
     std::vector<DeliveryTag> writing_tags_;
-    std::unordered_map<codec::mqtt::PacketId, std::optional<DeliveryTag>> unacknowledged_;
-    codec::mqtt::PacketId last_id_{0};
+    Slots<std::optional<DeliveryTag>> unacknowledged_;  // in slot n the packet of id n + 1
     Event filled_;
 };
 

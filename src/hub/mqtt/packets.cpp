@@ -38,7 +38,6 @@ Task<bool> Connection::handle(wire::Packet packet) {
 }
 
 // --- subscriptions
-// ------------------------------------------------------------------------------------------------------
 
 Task<bool> Connection::handle_subscribe(wire::Subscribe subscribe) {
     wire::Suback answer{.id = subscribe.id, .codes = {}};
@@ -68,13 +67,12 @@ Task<bool> Connection::handle_unsubscribe(wire::Unsubscribe unsubscribe) {
 Task<bool> Connection::subscriptions_changed() {
     if (!persistent_) co_return true;
     const auto saved =
-        co_await services_.state.save(RecordKind::subscriptions, session_->identity().id(), subscriptions_.to_text());
+        co_await services_.state.save(StateKind::subscriptions, session_->identity().id(), subscriptions_.to_text());
     if (!saved) co_return violation(saved.error().while_doing("storing its subscriptions").text);
     co_return ended_ == End::none;
 }
 
 // --- publishes
-// ----------------------------------------------------------------------------------------------------------
 
 bool Connection::handle_publish(wire::Publish publish) {
     if (publish.qos == wire::QoS::exactly_once) return violation("a PUBLISH of QoS 2; this hub takes QoS 0 and 1");
@@ -86,9 +84,7 @@ bool Connection::handle_publish(wire::Publish publish) {
         const auto size = publish.payload.size();
         auto message = telemetry(std::move(*events), std::move(publish.payload), publish.retain, publish.dup);
         if (!message) return violation(message.error().text);
-        const auto sequence = expect_ack(id, size);
-        accepting_.spawn("publish", accept(shared_from_this(), std::move(*message), sequence));
-        return true;
+        return this->publish(std::move(*message), id, size);
     }
     // A request is acknowledged once it is read; its answer is a message of its own.
     acknowledge(expect_ack(id, 0));
@@ -126,29 +122,58 @@ std::uint64_t Connection::expect_ack(wire::PacketId id, std::size_t size) {
 }
 
 void Connection::acknowledge(std::uint64_t sequence) {
+    constexpr std::size_t worth_moving = 64;
     expected_[sequence - first_expected_].done = true;
-    std::size_t done = 0;
-    while (done < expected_.size() && expected_[done].done) {
-        if (expected_[done].id != 0) outbox_.put(wire::Puback{expected_[done].id});
-        expected_bytes_ -= expected_[done].size;
-        ++done;
+    const auto before = acknowledged_;
+    for (; acknowledged_ < expected_.size() && expected_[acknowledged_].done; ++acknowledged_) {
+        const auto& next = expected_[acknowledged_];
+        if (next.id != 0) outbox_.put_ack(next.id);
+        expected_bytes_ -= next.size;
     }
-    if (done == 0) return;
-    expected_.erase(expected_.begin(), expected_.begin() + static_cast<std::ptrdiff_t>(done));
-    first_expected_ += done;
-    progress_.set();
+    if (acknowledged_ == before) return;
+    if (acknowledged_ == expected_.size() || acknowledged_ >= worth_moving) {
+        expected_.erase(expected_.begin(), expected_.begin() + static_cast<std::ptrdiff_t>(acknowledged_));
+        first_expected_ += std::exchange(acknowledged_, 0);
+    }
+    if (!progress_.is_set()) progress_.set();
 }
 
-Task<> Connection::accept(Self self, model::Message message, std::uint64_t sequence) {
-    const auto stored = co_await self->session_->publish(std::move(message));
-    if (stored) self->acknowledge(sequence);
-    // No PUBACK: the client sends it again.
+bool Connection::publish(model::Message message, wire::PacketId id, std::size_t size) {
+    auto stamped = session_->stamp(std::move(message));
+    if (!stamped) return not_stored(stamped.error());
+    const auto sequence = expect_ack(id, size);
+    if (accepts_running_ == 0) {
+        const auto submitted = session_->submit(*stamped, shared_from_this(), sequence);
+        if (!submitted) return not_stored(submitted.error());
+        if (*submitted == Intake::Submission::done) acknowledge(sequence);
+        if (*submitted != Intake::Submission::no_room) return true;
+    }
+    ++accepts_running_;
+    accepting_.spawn("publish", accept(shared_from_this(), std::move(*stamped), sequence));
+    return true;
+}
+
+void Connection::stored(std::uint64_t ticket, const Result<>& outcome) {
+    if (ended_ != End::none) return;
+    if (outcome)
+        acknowledge(ticket);
     else
-        self->end(End::by_hub, stored.error().while_doing("a message could not be stored").text);
+        (void)not_stored(outcome.error());
+}
+
+// No PUBACK: the client sends it again.
+bool Connection::not_stored(const Error& error) {
+    end(End::by_hub, error.while_doing("a message could not be stored").text);
+    return false;
+}
+
+Task<> Connection::accept(Self self, model::SharedMessage message, std::uint64_t sequence) {
+    const auto stored = co_await self->session_->accept(std::move(message));
+    --self->accepts_running_;
+    self->stored(sequence, stored);
 }
 
 // --- twins
-// --------------------------------------------------------------------------------------------------------------
 
 namespace {
 std::string error_body(int status, std::string_view text, WallTime now) {

@@ -135,21 +135,34 @@ LogEndpoint& LogQueueStore::endpoint_of(std::string_view name) {
 EndpointQueue& LogQueueStore::endpoint(std::string_view id) { return endpoint_of(id); }
 
 // --- messages come
-// ----------------------------------------------------------------------------------------------------
 
 Task<Result<>> LogQueueStore::append(model::SharedMessage message, std::vector<QueueTarget> targets) {
     if (!log_->has_room()) co_await log_->room();
-    if (auto numbered = number(targets); !numbered) co_return numbered;
+    const auto staged = stage(message, targets);
+    if (!staged) co_return fail(staged.error());
+    message.reset();
+    co_return co_await log_->wait(*staged);
+}
+
+Result<> LogQueueStore::submit(const model::SharedMessage& message, const std::vector<QueueTarget>& targets,
+                               std::shared_ptr<StoreWaiter> waiter, std::uint64_t ticket) {
+    if (const auto staged = stage(message, targets); !staged) return fail(staged.error());
+    recent_.back().waiter = std::move(waiter);
+    recent_.back().ticket = ticket;
+    return {};
+}
+
+Result<storage::SegmentLog::Staged> LogQueueStore::stage(const model::SharedMessage& message,
+                                                         const std::vector<QueueTarget>& targets) {
+    if (auto numbered = number(targets); !numbered) return fail(numbered.error());
     const auto enqueued = ages_.now(clock_);
     scratch_.clear();
     encode_message(scratch_, enqueued, targets_, *message);
-    if (auto room = check_budget(scratch_.size()); !room) co_return room;
-    const auto staged = log_->stage(kind(RecordKind::message), scratch_);
+    if (auto room = check_budget(scratch_.size()); !room) return fail(room.error());
+    auto staged = log_->stage(kind(RecordKind::message), scratch_);
     if (scratch_.capacity() > kept_scratch) scratch_ = {};
-    if (!staged) co_return fail(staged.error());
-    enqueue(*staged, message, enqueued);
-    message.reset();
-    co_return co_await log_->wait(*staged);
+    if (staged) enqueue(*staged, message, enqueued);
+    return staged;
 }
 
 // An endpoint gets its number, and the log learns it, with its first message.
@@ -185,7 +198,7 @@ Result<> LogQueueStore::check_budget(std::size_t payload) {
 void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const model::SharedMessage& message,
                             const EnqueuedAt& enqueued) {
     const auto segment = log_->segment_of(staged.at);
-    Recent recent{staged.at, segment, message, {}};
+    Recent recent{staged.at, segment, message, {}, nullptr, 0};
     recent.targets.reserve(targets_.size());
     for (std::size_t n = 0; n < targets_.size(); ++n) {
         const auto& target = targets_[n];
@@ -201,7 +214,6 @@ void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const mod
 }
 
 // --- the log speaks
-// ---------------------------------------------------------------------------------------------------
 
 std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
     ages_.segment_begins(base, ages_.boot());
@@ -217,12 +229,15 @@ std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
 }
 
 void LogQueueStore::written(LogPosition begin, LogPosition end, const Result<>& outcome) {
-    for (; !recent_.empty() && recent_.front().at < end; recent_.pop_front()) {
-        const auto& recent = recent_.front();
-        if (outcome || recent.at < begin) continue;
-        tallies_.give_up(recent.segment);
+    const Result<> success;
+    while (!recent_.empty() && recent_.front().at < end) {
+        const auto recent = std::move(recent_.front());
+        recent_.pop_front();
+        const bool lost = !outcome && recent.at >= begin;
+        if (lost) tallies_.give_up(recent.segment);
         for (const auto& target : recent.targets)
-            if (target.era == target.queue->era()) target.queue->withdraw(recent.at, recent.segment);
+            if (lost && target.era == target.queue->era()) target.queue->withdraw(recent.at, recent.segment);
+        if (recent.waiter) recent.waiter->stored(recent.ticket, lost ? outcome : success);
     }
     if (outcome) {
         cursors_failed_ = false;
@@ -239,7 +254,6 @@ void LogQueueStore::written(LogPosition begin, LogPosition end, const Result<>& 
 }
 
 // --- what is done
-// -----------------------------------------------------------------------------------------------------
 
 void LogQueueStore::acknowledged() {
     if (use_.take_freed()) segments_freed_.set();

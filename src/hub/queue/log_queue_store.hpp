@@ -66,6 +66,9 @@ public:
     [[nodiscard]] Task<Result<>> recover(storage::Files& files, std::filesystem::path folder, Worker& worker);
 
     Task<Result<>> append(model::SharedMessage message, std::vector<QueueTarget> targets) override;
+    [[nodiscard]] bool has_room() const override { return log_->has_room(); }
+    Result<> submit(const model::SharedMessage& message, const std::vector<QueueTarget>& targets,
+                    std::shared_ptr<StoreWaiter> waiter, std::uint64_t ticket) override;
     EndpointQueue& endpoint(std::string_view id) override;
     Task<Result<>> drop(std::string_view endpoint) override;
     std::vector<QueueStatus> status() const override;
@@ -84,6 +87,8 @@ private:
         LogPosition segment;
         model::SharedMessage message;
         std::vector<RecentTarget> targets;
+        std::shared_ptr<StoreWaiter> waiter;  // may be null
+        std::uint64_t ticket{0};
     };
 
     std::pair<std::uint8_t, std::string> snapshot(LogPosition base) override;
@@ -94,6 +99,8 @@ private:
     [[nodiscard]] LogEndpoint& endpoint_of(std::string_view name);
     [[nodiscard]] Result<> number(const std::vector<QueueTarget>& targets);
     [[nodiscard]] Result<> check_budget(std::size_t payload);
+    [[nodiscard]] Result<storage::SegmentLog::Staged> stage(const model::SharedMessage& message,
+                                                            const std::vector<QueueTarget>& targets);
     void enqueue(const storage::SegmentLog::Staged& staged, const model::SharedMessage& message,
                  const EnqueuedAt& enqueued);
     void acknowledged();

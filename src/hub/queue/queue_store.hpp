@@ -80,6 +80,13 @@ public:
     [[nodiscard]] virtual std::uint64_t length() const = 0;  // not yet acknowledged
 };
 
+// Hears what became of messages that were submitted, in the order they were.
+class StoreWaiter {
+public:
+    virtual ~StoreWaiter() = default;
+    virtual void stored(std::uint64_t ticket, const Result<>& outcome) = 0;
+};
+
 class QueueStore {
 public:
     // Recovers what is in `folder` (created when absent). A torn tail is cut, a bad segment quarantined: both logged,
@@ -93,6 +100,12 @@ public:
     // Errc::full when the budget is used up, Errc::io when the disk refuses: nothing is stored then. `targets`: at
     // least one, each endpoint once. The message may be delivered before this returns.
     [[nodiscard]] virtual Task<Result<>> append(model::SharedMessage message, std::vector<QueueTarget> targets) = 0;
+
+    // Whether submit() may be called: what waits for the disk is below its bound.
+    [[nodiscard]] virtual bool has_room() const = 0;
+    // As append(), but without a coroutine for each message: `waiter` is told later, on the loop, unless this fails.
+    [[nodiscard]] virtual Result<> submit(const model::SharedMessage& message, const std::vector<QueueTarget>& targets,
+                                          std::shared_ptr<StoreWaiter> waiter, std::uint64_t ticket) = 0;
 
     // The queue of an endpoint, made when absent. The reference lives as long as the store.
     [[nodiscard]] virtual EndpointQueue& endpoint(std::string_view id) = 0;

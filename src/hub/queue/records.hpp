@@ -1,7 +1,7 @@
 // What the log's records mean: messages, cursors and endpoints as bytes and back (docs/formats/segment_log.md).
 //
 // Promises: a message comes back as it was, every property with it. Decoding accepts any bytes: nullopt when they are
-// none.
+//           none.
 #pragma once
 
 #include "hub/queue/queue_store.hpp"
