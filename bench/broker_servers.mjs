@@ -64,10 +64,9 @@ const writeAccounts = (file, accounts) =>
 
 export class Skerry {
   // `env`: more of the hub's environment.
-  constructor(durability, env = {}) {
+  constructor(env = {}) {
     this.env = env;
-    this.name = `skerry (${durability})`;
-    this.durability = durability;
+    this.name = 'skerry';
     this.filter = 'devices/edge-1/modules/sub/inputs/#';
     this.plain = ['--host', '127.0.0.1', '--port', String(plainPort)];
     this.tls = ['--host', hubAddress, '--port', '8883', '--tls'];
@@ -90,7 +89,6 @@ export class Skerry {
       hubEnv: Object.fromEntries(Object.entries({
         SKERRY_MQTT_PLAIN_LISTEN: `127.0.0.1:${plainPort}`,
         MaxConnectedClients: '2000',
-        SKERRY_DURABILITY: this.durability,
         ...this.env,
       }).map(([name, value]) => [name, { value }])),
     });

@@ -1,5 +1,5 @@
 // Skerry's hub against Debian's mosquitto, in the same run and in alternation; medians of the rounds, ratios of each round.
-// usage: ./dev bench brokers [--quick] [--only=throughput,latency,connections,idle,backlog] [--class=disk] [--rounds=N]
+// usage: ./dev bench brokers [--quick] [--only=throughput,latency,connections,idle,backlog] [--rounds=N]
 // Prints the rows as they come; without --quick and --only it writes docs/benchmarks.md.
 import { Skerry, Mosquitto, load, pssKilobytes, rssKilobytes } from './broker_servers.mjs';
 import { table, writeDocument } from './broker_report.mjs';
@@ -11,12 +11,12 @@ const option = (name, fallback) => {
 const quick = option('quick', false);
 const rounds = Number(option('rounds', quick ? 1 : 3));
 const only = option('only', '').split(',').filter(Boolean);
-const durability = option('class', 'disk');
+const durability = 'disk';  // what the hub does with every message
 const publishers = quick ? 20 : 100;
 const seconds = quick ? 0.7 : 2;
 const backlog = quick ? 50_000 : 1_000_000;
 
-const skerry = new Skerry(durability);
+const skerry = new Skerry();
 const memory = new Mosquitto(false, 18840);
 const persistent = new Mosquitto(true, 18850);
 const servers = [skerry, memory, persistent];
