@@ -20,7 +20,7 @@ constexpr std::string_view identity_version = "?api-version=2017-11-08-preview";
 constexpr std::string_view scope_version = "?api-version=2020-06-30-preview";
 constexpr std::size_t page_size = 100;
 constexpr std::size_t most_identities = 100'000;
-constexpr std::size_t most_pages = 10'000;
+constexpr std::size_t most_pages = 1'000;
 
 codec::HttpRequest request_of(std::string method, std::string target, const json::object* body = nullptr) {
     codec::HttpRequest request{.method = std::move(method), .target = std::move(target), .headers = {}, .body = {}};

@@ -162,7 +162,7 @@ TEST_CASE("a scope is read page by page, and one entry that makes no sense hides
 
 TEST_CASE("pages without end are an error, not a loop") {
     Registry registry;
-    for (int page = 0; page < 10'001; ++page)
+    for (int page = 0; page < 1'001; ++page)
         registry.will_answer(200, R"({"devices":[],"modules":[],"continuationLink":"again"})");
     CHECK(registry.world.run(registry.client->scope()).error().code == Errc::full);
 }
