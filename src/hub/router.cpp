@@ -24,9 +24,8 @@ std::size_t Router::size() const { return routes_.size(); }
 namespace {
 
 std::optional<std::chrono::seconds> time_to_live_of(const model::RouteConfig& route, const model::HubConfig& config) {
-    if (route.time_to_live_seconds != 0) return std::chrono::seconds(route.time_to_live_seconds);
-    if (!config.time_to_live_seconds) return std::nullopt;
-    return std::chrono::seconds(*config.time_to_live_seconds);
+    const auto seconds = model::time_to_live_of(route, config.time_to_live_seconds);
+    return seconds ? std::optional(std::chrono::seconds(*seconds)) : std::nullopt;
 }
 
 Result<std::optional<InputEndpoint>> input_of(const route::Route& route, const model::Identity& own) {

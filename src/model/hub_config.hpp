@@ -24,6 +24,12 @@ struct RouteConfig {
     std::uint32_t time_to_live_seconds{0};  // 0: the global one
 };
 
+// In seconds, of the messages of a route: its own, else the global one; nullopt: for ever.
+[[nodiscard]] inline std::optional<std::uint32_t> time_to_live_of(const RouteConfig& route,
+                                                                  std::optional<std::uint32_t> global) {
+    return route.time_to_live_seconds != 0 ? route.time_to_live_seconds : global;
+}
+
 struct HubConfig {
     std::string schema_version;
     std::vector<RouteConfig> routes;                          // in the order of their names

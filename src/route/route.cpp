@@ -147,11 +147,14 @@ Result<Route> compile(std::string_view text) {
     return Statement(text).read();
 }
 
-bool matches(const Route& route, const MessageView& message) {
+bool takes_source_of(const Route& route, const MessageView& message) {
     const std::string_view source = message.source();
-    if (source.size() < route.source.size()) return false;
-    if (!equals_ignoring_case(source.substr(0, route.source.size()), route.source)) return false;
-    return route.condition.evaluate(message) == Truth::yes;
+    return source.size() >= route.source.size() &&
+           equals_ignoring_case(source.substr(0, route.source.size()), route.source);
+}
+
+bool matches(const Route& route, const MessageView& message) {
+    return takes_source_of(route, message) && route.condition.evaluate(message) == Truth::yes;
 }
 
 }  // namespace skerry::route

@@ -83,7 +83,9 @@ struct Route {
 // Errc::malformed; the text begins with "column N: ".
 [[nodiscard]] Result<Route> compile(std::string_view text);
 
-// The route's source leads to the message's (a prefix, without case), and the condition is true.
+// The route's source leads to the message's: a prefix, without case.
+[[nodiscard]] bool takes_source_of(const Route& route, const MessageView& message);
+// That, and the condition is true.
 [[nodiscard]] bool matches(const Route& route, const MessageView& message);
 
 }  // namespace skerry::route

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace skerry::storage {
 
@@ -25,6 +26,15 @@ std::uint32_t record_checksum(LogPosition at, std::string_view covered, std::str
     return crc32c(payload, crc32c(covered, crc32c(position)));
 }
 }  // namespace
+
+std::optional<LogPosition> parse_segment_name(std::string_view name, std::string_view suffix) {
+    constexpr std::size_t digits = 16;
+    if (name.size() != digits + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
+    LogPosition base = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + digits, base, 16);
+    if (error != std::errc() || end != name.data() + digits || base % 8 != 0) return std::nullopt;
+    return base;
+}
 
 std::string encode_header(const SegmentHeader& header) {
     std::string out(magic);

@@ -22,7 +22,11 @@ using LogPosition = std::uint64_t;
 inline constexpr std::size_t segment_header_bytes = 64;
 inline constexpr std::size_t record_header_bytes = 16;
 inline constexpr std::size_t largest_record = 16 * 1024 * 1024;
+inline constexpr std::size_t largest_segment_file = 512 * 1024 * 1024;
 inline constexpr std::uint8_t filler_kind = 0;
+
+// The base in a file's name, "<16 hex digits><suffix>"; nullopt when it is no such name.
+[[nodiscard]] std::optional<LogPosition> parse_segment_name(std::string_view name, std::string_view suffix);
 
 struct SegmentHeader {
     LogPosition base{0};

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 namespace skerry::storage {
 
@@ -14,16 +13,6 @@ namespace fs = std::filesystem;
 
 namespace {
 constexpr std::size_t kept_originals = 8;
-constexpr std::size_t largest_segment = 512 * 1024 * 1024;
-
-// "<16 hex digits><suffix>"
-std::optional<LogPosition> parse_name(std::string_view name, std::string_view suffix) {
-    if (name.size() != 16 + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
-    LogPosition base = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + 16, base, 16);
-    if (error != std::errc() || end != name.data() + 16 || base % 8 != 0) return std::nullopt;
-    return base;
-}
 
 // What the disk can't read comes as zeros: one bad sector must not cost the rest.
 Result<std::string> read_segment(Files& files, const fs::path& path, std::size_t at_most) {
@@ -31,7 +20,7 @@ Result<std::string> read_segment(Files& files, const fs::path& path, std::size_t
     if (!file) return fail(file.error());
     const auto size = (*file)->size();
     if (!size) return fail(size.error());
-    if (*size > largest_segment)
+    if (*size > largest_segment_file)
         return fail(Errc::malformed, fmt::format("'{}' is too large for a segment", path.native()));
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(*size, at_most));
     std::string bytes;
@@ -56,8 +45,8 @@ Result<std::vector<LogPosition>> SegmentDisk::list_segments() {
     if (!names) return fail(names.error());
     std::vector<LogPosition> bases;
     for (const auto& name : *names) {
-        if (const auto base = parse_name(name, ".seg")) bases.push_back(*base);
-        if (const auto base = parse_name(name, ".tmp")) {
+        if (const auto base = parse_segment_name(name, ".seg")) bases.push_back(*base);
+        if (const auto base = parse_segment_name(name, ".tmp")) {
             const bool finish = !files_.exists(path_of(*base));
             auto done = finish ? files_.rename(folder_ / name, path_of(*base)) : files_.remove(folder_ / name);
             if (!done) return fail(done.error());
@@ -98,7 +87,7 @@ void SegmentDisk::limit_quarantine() {
 Result<std::optional<RecoveredSegment>> SegmentDisk::recover_one(LogPosition base, LogPosition durable, bool last,
                                                                  LogReader& reader) {
     const auto path = path_of(base);
-    const auto bytes = read_segment(files_, path, largest_segment);
+    const auto bytes = read_segment(files_, path, largest_segment_file);
     if (!bytes && bytes.error().code != Errc::malformed) return fail(bytes.error());
     if (!bytes) {
         log::error("{}; it is kept as .bad.", bytes.error().text);

@@ -1,8 +1,6 @@
 #include "storage/segment_scan.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
 #include <utility>
 
 namespace skerry::storage {
@@ -10,24 +8,12 @@ namespace skerry::storage {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr std::uint64_t largest_segment = 512 * 1024 * 1024;
-
-std::optional<LogPosition> base_of(std::string_view name) {
-    constexpr std::string_view suffix = ".seg";
-    constexpr std::size_t digits = 16;
-    LogPosition base = 0;
-    if (name.size() != digits + suffix.size() || !name.ends_with(suffix)) return std::nullopt;
-    const auto [end, failed] = std::from_chars(name.data(), name.data() + digits, base, 16);
-    if (failed != std::errc() || end != name.data() + digits) return std::nullopt;
-    return base;
-}
-
 Result<std::string> read_front(Files& files, const fs::path& path, std::uint64_t at_most) {
     auto file = files.open(path, Files::Mode::read);
     if (!file) return fail(file.error());
     const auto size = (*file)->size();
     if (!size) return fail(size.error());
-    if (*size > largest_segment) return fail(Errc::malformed, "the file is too large for a segment");
+    if (*size > largest_segment_file) return fail(Errc::malformed, "the file is too large for a segment");
     std::string bytes;
     const auto got = (*file)->read_at(0, static_cast<std::size_t>(std::min(*size, at_most)), bytes);
     if (!got) return fail(got.error());
@@ -44,7 +30,7 @@ LogPosition durable_by(Files& files, const fs::path& next) {
 ScannedSegment scan_one(Files& files, const fs::path& path, LogPosition base, LogPosition durable,
                         const std::function<void(const LogRecord&)>& visit, bool& gone) {
     ScannedSegment segment{base, path.filename().native(), 0, {}, {}};
-    const auto bytes = read_front(files, path, largest_segment);
+    const auto bytes = read_front(files, path, largest_segment_file);
     gone = !bytes && bytes.error().code == Errc::not_found;
     if (!bytes) {
         segment.problem = bytes.error().text;
@@ -68,7 +54,7 @@ Result<LogScan> scan_log(Files& files, const fs::path& folder, const std::functi
     LogScan scan;
     std::vector<std::pair<LogPosition, std::string>> found;
     for (const auto& name : *names) {
-        if (const auto base = base_of(name)) found.emplace_back(*base, name);
+        if (const auto base = parse_segment_name(name, ".seg")) found.emplace_back(*base, name);
         if (name.find(".bad") != std::string::npos) scan.set_aside.push_back(name);
     }
     std::ranges::sort(found);

@@ -1,7 +1,5 @@
 #include "cli/routes/trial.hpp"
 
-#include "base/encoding.hpp"
-
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -11,7 +9,6 @@
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <string_view>
 
 namespace skerry::cli {
 
@@ -19,16 +16,13 @@ namespace json = boost::json;
 
 namespace {
 std::string reason(const route::Route& route, const route::MessageView& message) {
-    const std::string_view source = message.source();
-    if (source.size() < route.source.size() ||
-        !equals_ignoring_case(source.substr(0, route.source.size()), route.source))
-        return fmt::format("the message comes from {}, the route takes {}*", source, route.source);
+    if (!route::takes_source_of(route, message))
+        return fmt::format("the message comes from {}, the route takes {}*", message.source(), route.source);
     return fmt::format("the condition is {}", route::name_of(route.condition.evaluate(message)));
 }
 
 std::optional<std::uint32_t> time_to_live_of(const NamedRoute& route, const DeploymentRoutes& deployment) {
-    if (route.config.time_to_live_seconds != 0) return route.config.time_to_live_seconds;
-    return deployment.time_to_live_seconds;
+    return model::time_to_live_of(route.config, deployment.time_to_live_seconds);
 }
 }  // namespace
 
