@@ -58,7 +58,7 @@ export function writeDocument(rows, { rounds, command, durability }) {
     `  input, durability class of the hub \`${durability}\`, store below \`build/\`. Plain TCP through SKERRY_MQTT_PLAIN_LISTEN.`,
     '* mosquitto: `max_inflight_messages 100`, `max_queued_messages 0`, acks from memory; once without and once with `persistence`',
     '  (which writes when it ends, and every half hour). Same topics, same clients.',
-    '* "written per byte": `write_bytes` of /proc/PID/io per byte of payload. CPU: /proc/PID/stat. Generator CPU is its own.', '',
+    '* "written per byte": `write_bytes` of /proc/PID/io per byte of PUBLISH packets, topic (with the properties) and all. CPU: /proc/PID/stat. Generator CPU is its own.', '',
     `| ${heads.join(' | ')} |`, `|${heads.map(() => '---').join('|')}|`,
     ...rows.map((row) => `| ${cells(row).join(' | ')} |`), '',
   ];

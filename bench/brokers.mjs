@@ -1,7 +1,7 @@
 // Skerry's hub against Debian's mosquitto, in the same run and in alternation; medians of the rounds, ratios of each round.
 // usage: ./dev bench brokers [--quick] [--only=throughput,latency,connections,idle,backlog] [--rounds=N]
 // Prints the rows as they come; without --quick and --only it writes docs/benchmarks.md.
-import { Skerry, Mosquitto, load, pssKilobytes, rssKilobytes } from './broker_servers.mjs';
+import { Skerry, Mosquitto, load, topic, pssKilobytes, rssKilobytes } from './broker_servers.mjs';
 import { table, writeDocument } from './broker_report.mjs';
 
 const option = (name, fallback) => {
@@ -53,6 +53,12 @@ function checked(server, result) {
   return result;
 }
 
+// A message as a publisher sends it, with its topic and so its properties: fixed header, length of the topic, id.
+function publishBytes(size) {
+  const body = 2 + topic.replace('{n}', '0').length + 2 + size;
+  return 1 + (body < 128 ? 1 : body < 16384 ? 2 : 3) + body;
+}
+
 async function flow(server, transport, count, args) {
   const result = checked(server, await load(server, transport, ['--persistent', '--publishers', String(count),
     '--subscribers', '1', ...args.map(String)], clients(count)));
@@ -60,7 +66,7 @@ async function flow(server, transport, count, args) {
     ack50: result.ackLatencyUs.p50, ack99: result.ackLatencyUs.p99, ack999: result.ackLatencyUs.p999,
     ackMax: result.ackLatencyUs.max, delivery50: result.deliveryLatencyUs.p50, delivery99: result.deliveryLatencyUs.p99,
     delivery999: result.deliveryLatencyUs.p999, deliveryMax: result.deliveryLatencyUs.max,
-    amplification: result.serverWritten / (result.received * result.size) };
+    amplification: result.serverWritten / (result.received * publishBytes(result.size)) };
 }
 
 async function throughput() {
@@ -130,7 +136,7 @@ async function backlogOf(server) {
   if (server !== memory) checked(server, drained);
   return { intake: fill.ackedPerSecond, intakeCpu: fill.serverCpu / fill.acked * 1e6, rss: rss / 1000, rssAfter: rssAfter / 1000, restart,
     drain: server === memory ? NaN : drained.receivedPerSecond, drainCpu: drained.serverCpu / drained.received * 1e6,
-    amplification: fill.serverWritten / (fill.acked * 256), kept: drained.received };
+    amplification: fill.serverWritten / (fill.acked * publishBytes(256)), kept: drained.received };
 }
 
 async function backlogs() {

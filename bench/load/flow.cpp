@@ -182,15 +182,16 @@ bool Flow::open_all(std::int64_t limit) {
     return false;
 }
 
+std::int64_t Flow::due_at(std::uint64_t message) const {
+    return begun_ +
+           static_cast<std::int64_t>(static_cast<double>(message) * static_cast<double>(second) / options_.rate);
+}
+
 void Flow::send_what_is_due(std::int64_t now) {
     if (options_.rate > 0) {
-        // Message n is due n / rate after the beginning, whatever the server does.
-        const auto elapsed = static_cast<double>(std::min(now, shared_->measure_until) - begun_);
-        auto due = static_cast<std::uint64_t>(elapsed * options_.rate / static_cast<double>(second));
-        if (options_.count > 0) due = std::min(due, options_.count);
-        for (; given_out_ < due; ++given_out_) {
-            const auto offset = static_cast<double>(given_out_) * static_cast<double>(second) / options_.rate;
-            publishers_[next_publisher_]->add_due(begun_ + static_cast<std::int64_t>(offset));
+        const auto most = options_.count > 0 ? options_.count : UINT64_MAX;
+        for (; given_out_ < most && due_at(given_out_) <= std::min(now, shared_->measure_until); ++given_out_) {
+            publishers_[next_publisher_]->add_due(due_at(given_out_));
             next_publisher_ = (next_publisher_ + 1) % publishers_.size();
         }
     }
@@ -200,14 +201,13 @@ void Flow::send_what_is_due(std::int64_t now) {
 void Flow::send_until_done() {
     shared_->sending = true;
     shared_->left = options_.count > 0 ? options_.count : UINT64_MAX;
-    const auto interval =
-        options_.rate > 0 ? static_cast<std::int64_t>(static_cast<double>(second) / options_.rate) : 0;
     for (;;) {
         const auto now = now_ns();
         if (now >= shared_->measure_until || !shared_->failure.empty()) break;
         if (options_.count > 0 && (options_.rate > 0 ? given_out_ >= options_.count : shared_->left == 0)) break;
         send_what_is_due(now);
-        poller_.poll(interval > 0 ? std::clamp<std::int64_t>(interval, 50'000, poll_limit) : poll_limit);
+        const auto until_due = options_.rate > 0 ? due_at(given_out_) - now_ns() : poll_limit;
+        poller_.poll(std::clamp<std::int64_t>(until_due, 0, poll_limit));
     }
     shared_->sending = false;
 }

@@ -46,6 +46,8 @@ private:
     [[nodiscard]] bool open_all(std::int64_t limit);
     void send_until_done();
     void wait_for_rest();
+    // When a message of an open loop is due, whatever the server does.
+    [[nodiscard]] std::int64_t due_at(std::uint64_t message) const;
     void send_what_is_due(std::int64_t now);
     [[nodiscard]] bool everything_arrived() const;
     [[nodiscard]] FlowResult finish();

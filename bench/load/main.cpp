@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -146,6 +147,7 @@ int run(int count, char** arguments) {
 
 int main(int count, char** arguments) {
     std::signal(SIGPIPE, SIG_IGN);
+    ::prctl(PR_SET_TIMERSLACK, 1000UL);  // nanoseconds: an open loop sends when it is time
     try {
         return skerry::load::run(count, arguments);
     } catch (const std::exception& error) {

@@ -5,22 +5,39 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace skerry::hub {
 
 Intake::Intake(Router& router, QueueStore& store, Random& random, model::Identity own)
     : router_(router), store_(store), own_(std::move(own)), id_prefix_(random.uuid().substr(0, 19)) {}
 
-// The shape of a GUID, from one random half and a counter: no system call per message.
-std::string Intake::next_id() {
-    const auto count = ++ids_;
-    return fmt::format("{}{:04x}-{:012x}", id_prefix_, count >> 48, count & 0xffff'ffff'ffff);
-}
+namespace {
+// Without a system call, or a format to parse, per message.
+class MessageId {
+public:
+    MessageId(std::string_view prefix, std::uint64_t count) {
+        auto* const end = std::ranges::copy(prefix, text_.begin()).out;
+        auto digits = text_.end();
+        for (; digits != end; count >>= 4) {
+            if (--digits == text_.begin() + second_dash) *digits-- = '-';
+            *digits = "0123456789abcdef"[count & 15];
+        }
+    }
+    [[nodiscard]] std::string_view text() const { return {text_.data(), text_.size()}; }
+
+private:
+    static constexpr std::ptrdiff_t second_dash = 23;
+    std::array<char, 36> text_;
+};
+}  // namespace
 
 Result<model::SharedMessage> Intake::stamp(const model::Identity& sender, model::Message message) {
+    constexpr std::size_t most_added = 256;  // but for long ids: room for all at once
+    message.system.reserve(message.system.size() + 4, message.system.bytes() + most_added);
     message.set_system_property("connectionDeviceId", sender.device_id());
     if (sender.is_module()) message.set_system_property("connectionModuleId", sender.module_id());
-    message.set_system_property("edgeMessageId", next_id());
+    message.set_system_property("edgeMessageId", MessageId(id_prefix_, ++ids_).text());
     message.set_system_property("edgeHubOriginInterface",
                                 sender.device_id() == own_.device_id() ? "internal" : "downstream");
     if (message.size() > model::largest_message)

@@ -38,7 +38,6 @@ public:
     [[nodiscard]] std::uint64_t dropped_without_route() const { return unrouted_; }
 
 private:
-    [[nodiscard]] std::string next_id();
     [[nodiscard]] std::vector<QueueTarget> route(const model::Identity& sender, const model::Message& message);
 
     Router& router_;

@@ -40,32 +40,72 @@ bool goes(const SystemName& name, Direction direction) {
     return direction == Direction::to_hub ? name.to_hub : name.to_client;
 }
 
-// An escape that is none stays as it is written, as the existing hub reads it.
-std::string decoded(std::string_view text) { return percent_decode(text).value_or(std::string(text)); }
-
-void append(std::string& out, std::string_view name, const std::optional<std::string>& value) {
-    if (name.empty()) return;  // has no form on the wire
-    if (!out.empty()) out += '&';
-    out += percent_encode(name);
-    if (!value) return;
-    out += '=';
-    out += percent_encode(*value);
+// An escape that is none stays as it is written, as the existing hub reads it. `room` holds what had to be decoded.
+std::string_view decoded(std::string_view text, std::string& room) {
+    if (text.find('%') == std::string_view::npos) return text;
+    auto plain = percent_decode(text);
+    if (!plain) return text;
+    room = std::move(*plain);
+    return room;
 }
 
-// A twin change notification goes under the name of whose twin it was.
-const std::optional<std::string>* system_value(const model::Message& message, std::string_view internal,
-                                               Direction direction) {
-    const std::optional<std::string>* sender = nullptr;
-    if (direction == Direction::to_client && internal == "connectionDeviceId")
-        sender = model::find(message.system, "rpSenderDeviceId");
-    if (direction == Direction::to_client && internal == "connectionModuleId")
-        sender = model::find(message.system, "rpSenderModuleId");
-    return sender != nullptr ? sender : model::find(message.system, internal);
+void append_encoded(std::string& out, std::string_view text) {
+    const auto goes_as_it_is = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+               c == '_' || c == '~';
+    };
+    if (std::ranges::all_of(text, goes_as_it_is))
+        out += text;
+    else
+        out += percent_encode(text);
+}
+
+// Appends properties to a bag that begins where `out` ended.
+class BagWriter {
+public:
+    explicit BagWriter(std::string& out) : out_(out), begin_(out.size()) {}
+
+    void add(std::string_view name, std::optional<std::string_view> value) {
+        if (name.empty()) return;  // has no form on the wire
+        if (out_.size() > begin_) out_ += '&';
+        append_encoded(out_, name);
+        if (!value) return;
+        out_ += '=';
+        append_encoded(out_, *value);
+    }
+
+private:
+    std::string& out_;
+    std::size_t begin_;
+};
+
+using SystemValues = std::array<std::optional<model::Property>, system_names.size()>;
+
+// By their place on the wire; the first of each name counts. A twin change notification goes to clients under the name
+// of whose twin it was.
+SystemValues system_values(const model::Message& message, Direction direction) {
+    SystemValues values;
+    SystemValues senders;
+    for (const auto property : message.system) {
+        auto name = property.name;
+        const bool of_sender = direction == Direction::to_client && name.starts_with("rpSender");
+        if (of_sender && name == "rpSenderDeviceId") name = "connectionDeviceId";
+        if (of_sender && name == "rpSenderModuleId") name = "connectionModuleId";
+        const auto* const known = std::ranges::find(system_names, name, &SystemName::internal);
+        if (known == system_names.end() || !goes(*known, direction)) continue;
+        auto& value = (of_sender ? senders : values)[static_cast<std::size_t>(known - system_names.begin())];
+        if (!value) value = property;
+    }
+    for (std::size_t n = 0; n < values.size(); ++n)
+        if (senders[n]) values[n] = senders[n];
+    return values;
 }
 }  // namespace
 
 Result<PropertyBag> parse_property_bag(std::string_view text, Direction direction) {
     PropertyBag bag;
+    std::string name_room;
+    std::string value_room;
     text = text.substr(0, text.find('/'));
     while (!text.empty()) {
         const auto end = text.find('&');
@@ -75,26 +115,30 @@ Result<PropertyBag> parse_property_bag(std::string_view text, Direction directio
         if (pair.empty() || equals == 0) return fail(Errc::malformed, "a property has no name");
         if (equals != std::string_view::npos && pair.find('=', equals + 1) != std::string_view::npos)
             return fail(Errc::malformed, "a property has a second '='; percent-encode it in the value");
-        auto name = decoded(pair.substr(0, equals));
-        std::optional<std::string> value;
-        if (equals != std::string_view::npos) value = decoded(pair.substr(equals + 1));
+        const auto name = decoded(pair.substr(0, equals), name_room);
+        std::optional<std::string_view> value;
+        if (equals != std::string_view::npos) value = decoded(pair.substr(equals + 1), value_room);
         if (!is_utf8(name) || (value && !is_utf8(*value))) return fail(Errc::malformed, "a property is no UTF-8");
         const auto* known = std::ranges::find(system_names, name, &SystemName::wire);
         if (known != system_names.end() && goes(*known, direction))
-            bag.system.emplace_back(known->internal, std::move(value));
+            bag.system.emplace_back(known->internal, value);
         else
-            bag.application.emplace_back(std::move(name), std::move(value));
+            bag.application.emplace_back(name, value);
     }
     return bag;
 }
 
+void append_property_bag(std::string& out, const model::Message& message, Direction direction) {
+    BagWriter bag(out);
+    const auto values = system_values(message, direction);
+    for (std::size_t n = 0; n < values.size(); ++n)
+        if (values[n]) bag.add(system_names[n].wire, values[n]->value);
+    for (const auto& [name, value] : message.properties) bag.add(name, value);
+}
+
 std::string format_property_bag(const model::Message& message, Direction direction) {
     std::string out;
-    for (const auto& name : system_names) {
-        if (!goes(name, direction)) continue;
-        if (const auto* value = system_value(message, name.internal, direction)) append(out, name.wire, *value);
-    }
-    for (const auto& [name, value] : message.properties) append(out, name, value);
+    append_property_bag(out, message, direction);
     return out;
 }
 

@@ -99,16 +99,6 @@ Result<model::Identity> take_identity(std::string_view& rest) {
     return model::Identity::module(std::string(*device), std::string(*module));
 }
 
-// "", "/", "/bag" or "/bag/": clients differ in how they end a topic.
-Result<PropertyBag> parse_bag_segment(std::string_view rest, Direction direction) {
-    if (rest.empty()) return PropertyBag{};
-    if (!take(rest, "/")) return malformed("the topic is unknown");
-    const auto slash = rest.find('/');
-    if (slash != std::string_view::npos && slash + 1 != rest.size())
-        return malformed("the topic has a '/' within its properties; percent-encode it");
-    return parse_property_bag(rest, direction);
-}
-
 Result<ClientTopic> parse_telemetry(std::string_view rest) {
     auto identity = take_identity(rest);
     if (!identity) return fail(identity.error());
@@ -171,7 +161,12 @@ std::string path_of(const model::Identity& identity) {
     return out;
 }
 
-std::string with_bag(std::string topic, const std::string& bag) { return bag.empty() ? topic : topic + '/' + bag; }
+void append_bag_segment(std::string& topic, const model::Message& message) {
+    const auto without = topic.size();
+    topic += '/';
+    append_property_bag(topic, message, Direction::to_client);
+    if (topic.size() == without + 1) topic.pop_back();
+}
 
 // devices/.+/modules/.+/#
 bool is_module_filter(std::string_view filter) {
@@ -181,6 +176,17 @@ bool is_module_filter(std::string_view filter) {
     return at != std::string_view::npos && at + std::string_view("/modules/").size() < filter.size();
 }
 }  // namespace
+
+std::string events_prefix(const model::Identity& identity) { return path_of(identity) + "/messages/events"; }
+
+Result<PropertyBag> parse_bag_segment(std::string_view rest, Direction direction) {
+    if (rest.empty()) return PropertyBag{};
+    if (!take(rest, "/")) return malformed("the topic is unknown");
+    const auto slash = rest.find('/');
+    if (slash != std::string_view::npos && slash + 1 != rest.size())
+        return malformed("the topic has a '/' within its properties; percent-encode it");
+    return parse_property_bag(rest, direction);
+}
 
 Result<ClientTopic> parse_client_topic(std::string_view topic) {
     if (topic.starts_with("$iothub/twin/")) return parse_twin_request(topic);
@@ -199,17 +205,30 @@ Result<HubTopic> parse_hub_topic(std::string_view topic) {
 }
 
 std::string telemetry_topic(const model::Identity& identity, const model::Message& message) {
-    return fmt::format("{}/messages/events/{}", path_of(identity), format_property_bag(message, Direction::to_hub));
+    auto topic = events_prefix(identity) + '/';
+    append_property_bag(topic, message, Direction::to_hub);
+    return topic;
+}
+
+std::string input_prefix(const model::Identity& identity, std::string_view input) {
+    return fmt::format("{}/inputs/{}", path_of(identity), as_level(input));
+}
+
+void append_input_topic(std::string& out, std::string_view prefix, const model::Message& message) {
+    out += prefix;
+    append_bag_segment(out, message);
 }
 
 std::string input_topic(const model::Identity& identity, std::string_view input, const model::Message& message) {
-    return with_bag(fmt::format("{}/inputs/{}", path_of(identity), as_level(input)),
-                    format_property_bag(message, Direction::to_client));
+    std::string topic;
+    append_input_topic(topic, input_prefix(identity, input), message);
+    return topic;
 }
 
 std::string cloud_to_device_topic(const model::Identity& identity, const model::Message& message) {
-    return with_bag(fmt::format("{}/messages/devicebound", path_of(identity)),
-                    format_property_bag(message, Direction::to_client));
+    auto topic = path_of(identity) + "/messages/devicebound";
+    append_bag_segment(topic, message);
+    return topic;
 }
 
 std::string twin_get_topic(std::string_view request_id) { return fmt::format("{}?$rid={}", twin_get, request_id); }

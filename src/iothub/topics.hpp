@@ -39,6 +39,7 @@ struct PropertyBag {
 [[nodiscard]] Result<PropertyBag> parse_property_bag(std::string_view text, Direction direction = Direction::to_hub);
 // Client to hub: $.mid $.cid $.ct … $.on. Hub to client: those of 1.7 with $.cdid and $.cmid, never $.on.
 [[nodiscard]] std::string format_property_bag(const model::Message& message, Direction direction);
+void append_property_bag(std::string& out, const model::Message& message, Direction direction);
 
 // What a client publishes.
 struct TelemetryTopic {
@@ -55,6 +56,10 @@ struct MethodResponseTopic {
     int status;  // 400000 when it was no number
     std::string request_id;
 };
+// "devices/d/modules/m/messages/events": what the topics of a client's own messages begin with.
+[[nodiscard]] std::string events_prefix(const model::Identity& identity);
+// The properties in what follows such a prefix: "", "/", "/bag" or "/bag/", as clients differ in how they end a topic.
+[[nodiscard]] Result<PropertyBag> parse_bag_segment(std::string_view rest, Direction direction);
 using ClientTopic = std::variant<TelemetryTopic, TwinGetTopic, TwinReportTopic, MethodResponseTopic>;
 [[nodiscard]] Result<ClientTopic> parse_client_topic(std::string_view topic);
 
@@ -85,6 +90,9 @@ using HubTopic = std::variant<InputTopic, CloudToDeviceTopic, TwinResponseTopic,
 [[nodiscard]] std::string telemetry_topic(const model::Identity& identity, const model::Message& message);
 [[nodiscard]] std::string input_topic(const model::Identity& identity, std::string_view input,
                                       const model::Message& message);
+// The same in two steps, for many messages to one input.
+[[nodiscard]] std::string input_prefix(const model::Identity& identity, std::string_view input);
+void append_input_topic(std::string& out, std::string_view prefix, const model::Message& message);
 [[nodiscard]] std::string cloud_to_device_topic(const model::Identity& identity, const model::Message& message);
 [[nodiscard]] std::string twin_get_topic(std::string_view request_id);
 [[nodiscard]] std::string twin_report_topic(std::string_view request_id);

@@ -99,9 +99,11 @@ TEST_CASE("any properties survive the way through a bag, in both directions") {
             const auto bag = parse_property_bag(format_property_bag(message, direction), direction);
             RC_ASSERT(bag.has_value());
             RC_ASSERT(bag->application == message.properties);
-            auto sorted = [](model::Properties properties) {
-                std::ranges::sort(properties);
-                return properties;
+            const auto sorted = [](const model::Properties& properties) {
+                std::vector<std::pair<std::string_view, std::optional<std::string_view>>> all;
+                for (const auto property : properties) all.emplace_back(property.name, property.value);
+                std::ranges::sort(all);
+                return all;
             };
             RC_ASSERT(sorted(bag->system) == sorted(message.system));
         }

@@ -1,23 +1,14 @@
 // A message on its way: immutable once it is shared.
 #pragma once
 
-#include "base/clock.hpp"
+#include "model/properties.hpp"
 
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace skerry::model {
-
-// Name and value in the order they came; the value of a key-only property is nullopt.
-using Properties = std::vector<std::pair<std::string, std::optional<std::string>>>;
-
-// First property of that name: exact, or ignoring ASCII case as the routing language does.
-[[nodiscard]] const std::optional<std::string>* find(const Properties& properties, std::string_view name);
-[[nodiscard]] const std::optional<std::string>* find_ignoring_case(const Properties& properties, std::string_view name);
 
 struct Message {
     std::string body;
@@ -27,10 +18,10 @@ struct Message {
     Properties system;
 
     [[nodiscard]] std::optional<std::string_view> system_property(std::string_view name) const;
-    void set_system_property(std::string_view name, std::string value);
+    void set_system_property(std::string_view name, std::string_view value) { system.set(name, value); }
 
     // What the 262,144-byte limit counts: names, values and body.
-    [[nodiscard]] std::size_t size() const;
+    [[nodiscard]] std::size_t size() const { return properties.bytes() + system.bytes() + body.size(); }
 };
 
 using SharedMessage = std::shared_ptr<const Message>;

@@ -11,10 +11,10 @@ namespace skerry::route {
 namespace {
 using Kind = Value::Kind;
 
-Value property_value(const std::optional<std::string>* property) {
-    if (property == nullptr) return undefined_value();
-    if (!*property) return null_text_value();
-    return make_value(std::string_view(**property));
+Value property_value(const std::optional<model::Property>& property) {
+    if (!property) return undefined_value();
+    if (!property->value) return null_text_value();
+    return make_value(*property->value);
 }
 
 bool holds(Comparison comparison, int order) {
@@ -158,8 +158,8 @@ private:
         if (instruction.op == Op::body) return body(instruction.operand);
         const std::string& name = program_.names[instruction.operand];
         if (instruction.op == Op::system) return property_value(model::find_ignoring_case(message.system, name));
-        const auto* property = model::find_ignoring_case(message.properties, name);
-        if (property != nullptr || instruction.op == Op::property) return property_value(property);
+        const auto property = model::find_ignoring_case(message.properties, name);
+        if (property || instruction.op == Op::property) return property_value(property);
         if (instruction.op == Op::property_or_body) return body(instruction.extra);
         return property_value(model::find_ignoring_case(message.system, std::string_view(name).substr(1)));
     }

@@ -3,7 +3,6 @@
 #include "route/route.hpp"
 #include "route/text.hpp"
 
-#include <fmt/format.h>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -17,16 +16,19 @@ namespace json = boost::json;
 namespace {
 std::string source_of(const model::Message& message) {
     if (message.system_property("messageType") == "twinChangeNotification") return "/twinChangeNotifications/";
-    const auto module = message.system_property("connectionModuleId");
-    if (!module || module->empty()) return "/messages/";
-    const auto output = message.system_property("outputName");
-    if (!output || output->empty()) return fmt::format("/messages/modules/{}/", *module);
-    return fmt::format("/messages/modules/{}/outputs/{}/", *module, *output);
+    const auto module = message.system_property("connectionModuleId").value_or(std::string_view());
+    std::string source = "/messages/";
+    if (module.empty()) return source;
+    const auto output = message.system_property("outputName").value_or(std::string_view());
+    source.reserve(source.size() + module.size() + output.size() + 20);
+    source.append("modules/").append(module).append("/");
+    if (!output.empty()) source.append("outputs/").append(output).append("/");
+    return source;
 }
 
 std::string_view property(const model::Message& message, std::string_view name) {
-    const auto* value = model::find_ignoring_case(message.system, name);
-    return value != nullptr && *value ? std::string_view(**value) : std::string_view();
+    const auto found = model::find_ignoring_case(message.system, name);
+    return found ? found->value.value_or(std::string_view()) : std::string_view();
 }
 
 void append(std::u16string& out, std::uint32_t code) {

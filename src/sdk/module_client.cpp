@@ -16,16 +16,15 @@ namespace {
 model::SharedMessage to_model(std::string output, Message message) {
     auto made = std::make_shared<model::Message>();
     made->body = std::move(message.body);
-    made->properties.reserve(message.properties.size());
-    for (auto& [name, value] : message.properties) made->properties.emplace_back(std::move(name), std::move(value));
-    const auto set = [&made](std::string_view name, std::string value) {
-        if (!value.empty()) made->set_system_property(name, std::move(value));
+    for (const auto& [name, value] : message.properties) made->properties.emplace_back(name, value);
+    const auto set = [&made](std::string_view name, std::string_view value) {
+        if (!value.empty()) made->set_system_property(name, value);
     };
-    set("outputName", std::move(output));
-    set("messageId", std::move(message.message_id));
-    set("cid", std::move(message.correlation_id));
-    set("contentType", std::move(message.content_type));
-    set("contentEncoding", std::move(message.content_encoding));
+    set("outputName", output);
+    set("messageId", message.message_id);
+    set("cid", message.correlation_id);
+    set("contentType", message.content_type);
+    set("contentEncoding", message.content_encoding);
     return made;
 }
 
@@ -43,7 +42,7 @@ Message from_model(model::Message message) {
                  .sender_module = get("connectionModuleId")};
     made.body = std::move(message.body);
     made.properties.reserve(message.properties.size());
-    for (auto& [name, value] : message.properties) made.properties.emplace_back(std::move(name), value.value_or(""));
+    for (const auto& [name, value] : message.properties) made.properties.emplace_back(name, value.value_or(""));
     return made;
 }
 }  // namespace

@@ -107,12 +107,12 @@ TEST_CASE("an input's message arrives whole, and an event leaves whole") {
     REQUIRE(sent);
     CHECK(*sent);
     const auto bag = std::get<TelemetryTopic>(parse_client_topic(stage.hub.messages.at(0).topic).value()).properties;
-    CHECK(*model::find(bag.system, "outputName") == "out");
-    CHECK(*model::find(bag.system, "messageId") == "id1");
-    CHECK(*model::find(bag.system, "cid") == "c");
-    CHECK(*model::find(bag.system, "contentType") == "text/plain");
-    CHECK(*model::find(bag.system, "contentEncoding") == "utf-8");
-    CHECK(*model::find(bag.application, "a") == "1");
+    CHECK(model::find(bag.system, "outputName")->value == "out");
+    CHECK(model::find(bag.system, "messageId")->value == "id1");
+    CHECK(model::find(bag.system, "cid")->value == "c");
+    CHECK(model::find(bag.system, "contentType")->value == "text/plain");
+    CHECK(model::find(bag.system, "contentEncoding")->value == "utf-8");
+    CHECK(model::find(bag.application, "a")->value == "1");
 }
 
 TEST_CASE("an input is acknowledged only when its handler, with its sends, has completed") {

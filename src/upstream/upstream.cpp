@@ -19,12 +19,11 @@ Error no_room() { return {Errc::full, "as many connections to the cloud as allow
 // Outputs, operations and expiries are between a client and its hub: the cloud never hears of them (edge-hub.md 7.2).
 model::SharedMessage as_forwarded(model::SharedMessage message) {
     const auto stays = [](const auto& property) {
-        return property.first == "outputName" || property.first == "operation" ||
-               property.first == "absolute-expiry-time";
+        return property.name == "outputName" || property.name == "operation" || property.name == "absolute-expiry-time";
     };
     if (std::ranges::none_of(message->system, stays)) return message;
     auto forwarded = std::make_shared<model::Message>(*message);
-    std::erase_if(forwarded->system, stays);
+    forwarded->system.erase_if(stays);
     return forwarded;
 }
 

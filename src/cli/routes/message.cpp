@@ -24,7 +24,7 @@ Result<model::Properties> read_properties(const json::object& message, std::stri
         if (!value.is_string() && !value.is_null())
             return fail(Errc::malformed, fmt::format("message.{}.{} must be a string or null", name,
                                                      std::string_view(key.data(), key.size())));
-        out.emplace_back(key, value.is_string() ? std::optional<std::string>(value.get_string()) : std::nullopt);
+        out.emplace_back(key, value.is_string() ? std::optional<std::string_view>(value.get_string()) : std::nullopt);
     }
     return out;
 }

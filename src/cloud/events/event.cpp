@@ -59,7 +59,7 @@ json::object event_json(const Telemetry& event, std::uint64_t sequence, WallTime
 
     json::object system;
     for (const auto& [name, value] : event.system)
-        if (value) system[event_hubs_name(name)] = *value;
+        if (value) system[event_hubs_name(name)] = json::string_view(*value);
     system["iothub-connection-device-id"] = event.source.device_id();
     if (event.source.is_module()) system["iothub-connection-module-id"] = event.source.module_id();
     system["iothub-connection-auth-generation-id"] = event.generation_id;

@@ -37,11 +37,11 @@ constexpr std::array system_headers{
 void take_header(model::Message& message, std::string_view name, std::string value) {
     const auto lower = to_lower(name);
     if (lower.starts_with(application_prefix)) {
-        message.properties.emplace_back(std::string(name.substr(application_prefix.size())), std::move(value));
+        message.properties.emplace_back(name.substr(application_prefix.size()), value);
         return;
     }
     for (const auto& known : system_headers)
-        if (lower == known.header) message.set_system_property(known.property, std::move(value));
+        if (lower == known.header) message.set_system_property(known.property, value);
 }
 
 Outcome<model::Message> message_of_element(const json::value& element) {

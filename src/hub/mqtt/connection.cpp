@@ -5,7 +5,7 @@
 
 #include <boost/json/serialize.hpp>
 
-#include <array>
+#include <algorithm>
 #include <exception>
 
 namespace skerry::hub::mqtt {
@@ -126,6 +126,7 @@ Task<Result<>> Connection::open_session(wire::Connect connect, Claim claim) {
     if (!session) co_return fail(session.error());
     // No co_await from here: CONNACK is the first packet, deliveries come after it.
     session_ = std::move(*session);
+    events_prefix_ = iothub::events_prefix(identity);
     outbox_.put(wire::Connack{.session_present = stored.has_value(), .code = wire::ConnectCode::accepted});
     session_->set_interests(subscriptions_.interests());
     co_return Result<>{};
@@ -171,6 +172,10 @@ Task<> Connection::read_packets() {
             if (batch_left_ == 0) co_await pass_turnstile();
             if (ended_ != End::none) co_return;
             --batch_left_;
+        }
+        if (const auto* const ack = std::get_if<wire::Puback>(&**packet)) {
+            if (const auto tag = outbox_.acknowledged(ack->id)) session_->delivered(*tag);
+            continue;
         }
         const bool goes_on = publish ? handle_publish(std::move(*publish)) : co_await handle(std::move(**packet));
         if (!goes_on) co_return;
@@ -231,33 +236,45 @@ void Connection::close(std::string_view why) { end(End::by_hub, why); }
 
 Task<> Connection::publish_will() {
     auto topic = iothub::parse_client_topic(will_->topic);
-    auto* const own = topic ? std::get_if<iothub::TelemetryTopic>(&*topic) : nullptr;
-    auto message = own ? telemetry(std::move(*own), std::move(will_->payload), will_->retain, false)
-                       : Result<model::Message>(fail(Errc::malformed, "its topic is none for messages"));
-    if (!message) {
-        log::warn("The will of {} is dropped: {}", name_, message.error().text);
+    auto* const events = topic ? std::get_if<iothub::TelemetryTopic>(&*topic) : nullptr;
+    auto properties = events ? own_properties(std::move(*events))
+                             : Result<iothub::PropertyBag>(fail(Errc::malformed, "its topic is none for messages"));
+    if (!properties) {
+        log::warn("The will of {} is dropped: {}", name_, properties.error().text);
         co_return;
     }
-    message->properties.emplace_back("MessageType", "Will");
-    if (auto published = co_await session_->publish(std::move(*message)); !published)
+    auto message = telemetry(std::move(*properties), std::move(will_->payload), will_->retain, false);
+    message.properties.emplace_back("MessageType", "Will");
+    if (auto published = co_await session_->publish(std::move(message)); !published)
         log::warn("The will of {} is lost: {}", name_, published.error().text);
 }
 
 // --- what the core sends --------------------------------------------------------------------------------------------
 
 bool Connection::takes_input(std::string_view input) const {
-    return ended_ == End::none && session_ && session_->identity().is_module() &&
-           subscriptions_.takes_input(session_->identity(), input);
+    return ended_ == End::none && session_ && session_->identity().is_module() && input_of(input).qos.has_value();
+}
+
+const Connection::Input& Connection::input_of(std::string_view name) const {
+    constexpr std::size_t most = 16;
+    const auto known = std::ranges::find(inputs_, name, &Input::name);
+    if (known != inputs_.end()) return *known;
+    if (inputs_.size() >= most) inputs_.clear();
+    auto prefix = iothub::input_prefix(session_->identity(), name);
+    const auto qos = subscriptions_.match_input(prefix);
+    return inputs_.emplace_back(std::string(name), std::move(prefix), qos);
 }
 
 bool Connection::writable() const { return ended_ == End::none && outbox_.has_room(); }
 
 void Connection::deliver_input(std::string_view input, const model::Message& message, DeliveryTag tag) {
-    const auto topic = iothub::input_topic(session_->identity(), input, message);
-    auto qos = subscriptions_.match(topic).value_or(wire::QoS::at_least_once);
-    if (const auto* const wanted = model::find(message.properties, "mqtt-qos"); wanted && *wanted == "0")
+    const auto& known = input_of(input);
+    topic_.clear();
+    iothub::append_input_topic(topic_, known.prefix, message);
+    auto qos = known.qos.value_or(wire::QoS::at_least_once);
+    if (const auto wanted = model::find(message.properties, "mqtt-qos"); wanted && wanted->value == "0")
         qos = wire::QoS::at_most_once;
-    const auto put = outbox_.publish(topic, message.body, qos, tag);
+    const auto put = outbox_.publish(topic_, message.body, qos, tag);
     if (put) return;
     if (put.error().code == Errc::malformed) {
         log::error("A message for {} input {} can't be delivered over MQTT and is dropped: {}", name_, input,

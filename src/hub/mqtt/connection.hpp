@@ -84,8 +84,10 @@ private:
     [[nodiscard]] Task<bool> handle_unsubscribe(codec::mqtt::Unsubscribe unsubscribe);
     [[nodiscard]] Task<bool> subscriptions_changed();
     [[nodiscard]] bool violation(std::string_view what);
-    [[nodiscard]] Result<model::Message> telemetry(iothub::TelemetryTopic topic, std::string payload, bool retain,
-                                                   bool dup) const;
+    [[nodiscard]] Result<iothub::PropertyBag> own_properties(iothub::TelemetryTopic topic) const;
+    [[nodiscard]] static model::Message telemetry(iothub::PropertyBag properties, std::string payload, bool retain,
+                                                  bool dup);
+    [[nodiscard]] bool handle_request(iothub::ClientTopic topic, codec::mqtt::Publish publish);
     [[nodiscard]] bool publish(model::Message message, codec::mqtt::PacketId id, std::size_t size);
     [[nodiscard]] Task<> accept(Self self, model::SharedMessage message, std::uint64_t sequence);
     [[nodiscard]] Task<> answer_twin_get(Self self, std::string request_id);
@@ -95,6 +97,13 @@ private:
     [[nodiscard]] std::uint64_t expect_ack(codec::mqtt::PacketId id, std::size_t size);
     void acknowledge(std::uint64_t sequence);
     void push(std::string_view topic, std::string_view payload);
+
+    struct Input {  // what every message to it needs to know
+        std::string name;
+        std::string prefix;                   // of its topics
+        std::optional<codec::mqtt::QoS> qos;  // absent: not subscribed
+    };
+    [[nodiscard]] const Input& input_of(std::string_view name) const;
 
     struct Expected {              // an inbound publish, until it and all before it are done
         codec::mqtt::PacketId id;  // 0: no PUBACK wanted
@@ -107,7 +116,10 @@ private:
     codec::mqtt::Decoder decoder_;
     Outbox outbox_;
     Subscriptions subscriptions_;
+    mutable std::vector<Input> inputs_;  // that were asked for since subscriptions changed; a few
+    std::string topic_;                  // of the delivery that is being written
     std::unique_ptr<Session> session_;
+    std::string events_prefix_;  // of the topics of its own messages
     std::optional<codec::mqtt::Will> will_;
     std::string name_;  // for the log: the identity once known, the address before
     bool persistent_{false};

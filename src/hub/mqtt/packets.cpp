@@ -17,10 +17,6 @@ bool Connection::violation(std::string_view what) {
 }
 
 Task<bool> Connection::handle(wire::Packet packet) {
-    if (const auto* const ack = std::get_if<wire::Puback>(&packet)) {
-        if (const auto tag = outbox_.acknowledged(ack->id)) session_->delivered(*tag);
-        co_return true;
-    }
     if (std::holds_alternative<wire::Pingreq>(packet)) {
         outbox_.put(wire::Pingresp{});
         co_return true;
@@ -65,6 +61,7 @@ Task<bool> Connection::handle_unsubscribe(wire::Unsubscribe unsubscribe) {
 
 // A persistent session's subscriptions are on disk before they are acknowledged.
 Task<bool> Connection::subscriptions_changed() {
+    inputs_.clear();
     if (!persistent_) co_return true;
     const auto saved =
         co_await services_.state.save(StateKind::subscriptions, session_->identity().id(), subscriptions_.to_text());
@@ -76,40 +73,54 @@ Task<bool> Connection::subscriptions_changed() {
 
 bool Connection::handle_publish(wire::Publish publish) {
     if (publish.qos == wire::QoS::exactly_once) return violation("a PUBLISH of QoS 2; this hub takes QoS 0 and 1");
-    auto topic = iothub::parse_client_topic(publish.topic);
-    if (!topic) return violation(fmt::format("a PUBLISH to '{}': {}", publish.topic, topic.error().text));
-
-    const auto id = publish.id;
-    if (auto* const events = std::get_if<iothub::TelemetryTopic>(&*topic)) {
-        const auto size = publish.payload.size();
-        auto message = telemetry(std::move(*events), std::move(publish.payload), publish.retain, publish.dup);
-        if (!message) return violation(message.error().text);
-        return this->publish(std::move(*message), id, size);
+    const auto refused = [&](const Error& error) {
+        return violation(fmt::format("a PUBLISH to '{}': {}", publish.topic, error.text));
+    };
+    Result<iothub::PropertyBag> properties;
+    if (publish.topic.starts_with(events_prefix_)) {
+        const auto rest = std::string_view(publish.topic).substr(events_prefix_.size());
+        properties = iothub::parse_bag_segment(rest, iothub::Direction::to_hub);
+        if (!properties) return refused(properties.error());
+    } else {
+        auto topic = iothub::parse_client_topic(publish.topic);
+        if (!topic) return refused(topic.error());
+        auto* const events = std::get_if<iothub::TelemetryTopic>(&*topic);
+        if (!events) return handle_request(std::move(*topic), std::move(publish));
+        properties = own_properties(std::move(*events));
+        if (!properties) return violation(properties.error().text);
     }
-    // A request is acknowledged once it is read; its answer is a message of its own.
-    acknowledge(expect_ack(id, 0));
-    if (auto* const get = std::get_if<iothub::TwinGetTopic>(&*topic)) {
+    const auto size = publish.payload.size();
+    auto message = telemetry(std::move(*properties), std::move(publish.payload), publish.retain, publish.dup);
+    return this->publish(std::move(message), publish.id, size);
+}
+
+bool Connection::handle_request(iothub::ClientTopic topic, wire::Publish publish) {
+    // It is acknowledged once it is read; its answer is a message of its own.
+    acknowledge(expect_ack(publish.id, 0));
+    if (auto* const get = std::get_if<iothub::TwinGetTopic>(&topic)) {
         ++requests_running_;
         requests_.spawn("twin get", answer_twin_get(shared_from_this(), std::move(get->request_id)));
-    } else if (auto* const report = std::get_if<iothub::TwinReportTopic>(&*topic)) {
+    } else if (auto* const report = std::get_if<iothub::TwinReportTopic>(&topic)) {
         ++requests_running_;
         requests_.spawn("twin report",
                         answer_report(shared_from_this(), std::move(report->request_id), std::move(publish.payload)));
-    } else if (const auto* const response = std::get_if<iothub::MethodResponseTopic>(&*topic)) {
+    } else if (const auto* const response = std::get_if<iothub::MethodResponseTopic>(&topic)) {
         session_->answer_method(response->request_id, {response->status, std::move(publish.payload)});
     }
     return true;
 }
 
-Result<model::Message> Connection::telemetry(iothub::TelemetryTopic topic, std::string payload, bool retain,
-                                             bool dup) const {
-    if (topic.identity != session_->identity())
-        return fail(Errc::unauthorized,
-                    fmt::format("a PUBLISH as '{}'; a client may publish only as itself", topic.identity.id()));
+Result<iothub::PropertyBag> Connection::own_properties(iothub::TelemetryTopic topic) const {
+    if (topic.identity == session_->identity()) return std::move(topic.properties);
+    return fail(Errc::unauthorized,
+                fmt::format("a PUBLISH as '{}'; a client may publish only as itself", topic.identity.id()));
+}
+
+model::Message Connection::telemetry(iothub::PropertyBag properties, std::string payload, bool retain, bool dup) {
     model::Message message;
     message.body = std::move(payload);
-    message.properties = std::move(topic.properties.application);
-    message.system = std::move(topic.properties.system);
+    message.properties = std::move(properties.application);
+    message.system = std::move(properties.system);
     if (retain) message.properties.emplace_back("mqtt-retain", "true");
     if (dup) message.properties.emplace_back("mqtt-dup", "true");
     return message;

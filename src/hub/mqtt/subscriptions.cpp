@@ -6,8 +6,6 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace skerry::hub::mqtt {
@@ -37,11 +35,9 @@ std::optional<QoS> Subscriptions::match(std::string_view topic) const {
     return best;
 }
 
-// A message's topic goes on after the input's name, with its properties: "devices/d/modules/m/inputs/i/%24.cdid=…".
-bool Subscriptions::takes_input(const model::Identity& module, std::string_view input) const {
-    if (filters_.empty()) return false;
-    return match(fmt::format("devices/{}/modules/{}/inputs/{}/p", module.device_id(), module.module_id(), input))
-        .has_value();
+// "devices/d/modules/m/inputs/i/%24.cdid=…": the properties are one level.
+std::optional<QoS> Subscriptions::match_input(std::string_view prefix) const {
+    return match(std::string(prefix) + "/p");
 }
 
 CloudInterests Subscriptions::interests() const {

@@ -24,7 +24,8 @@ public:
 
     // The best QoS among the filters that match; nullopt: none does.
     [[nodiscard]] std::optional<codec::mqtt::QoS> match(std::string_view topic) const;
-    [[nodiscard]] bool takes_input(const model::Identity& module, std::string_view input) const;
+    // The same for messages whose topics begin with `prefix` and go on with their properties.
+    [[nodiscard]] std::optional<codec::mqtt::QoS> match_input(std::string_view prefix) const;
     [[nodiscard]] CloudInterests interests() const;
 
     // For persistent sessions. Text that was not written by to_text() gives an empty set.

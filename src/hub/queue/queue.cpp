@@ -8,8 +8,8 @@ namespace skerry::hub {
 namespace {
 // What a message takes in memory, about: most of a small one is not its bytes.
 std::size_t footprint(const model::Message& message) {
-    constexpr auto per_property = sizeof(model::Properties::value_type) + 32;
-    return sizeof(model::Message) + 128 + message.size() +
+    constexpr std::size_t per_property = 8;
+    return sizeof(model::Message) + 192 + message.size() +
            per_property * (message.properties.size() + message.system.size());
 }
 }  // namespace

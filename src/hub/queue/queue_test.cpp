@@ -11,7 +11,7 @@ constexpr SteadyTime now{100s};
 constexpr LogPosition segment = 0;
 
 struct Fixture {
-    Cache cache{1024 * 1024, 0};
+    Cache cache{4 * 1024 * 1024, 0};
     SegmentUse use;
     Queue queue{5, cache, use};
 

@@ -115,9 +115,75 @@ std::uint8_t number_of(std::string_view name) {
     return found == known_names.end() ? std::uint8_t{0} : static_cast<std::uint8_t>(found - known_names.begin());
 }
 
+// What the hub stamps on every message is shorter on disk; these numbers go on where the names end.
+constexpr std::uint8_t binary_message_id = known_names.size();  // edgeMessageId of GUID's shape: its 16 bytes follow
+constexpr std::uint8_t origin_internal = binary_message_id + 1;
+constexpr std::uint8_t origin_downstream = binary_message_id + 2;
+constexpr std::size_t guid_bytes = 16;
+constexpr std::array<std::size_t, 4> guid_dashes{8, 13, 18, 23};
+
+int digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// False, with nothing appended, when the text is none in lower case.
+bool put_guid(std::string& out, std::string_view text) {
+    std::array<char, guid_bytes> bytes{};
+    if (text.size() != 2 * guid_bytes + guid_dashes.size()) return false;
+    std::size_t digits = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const bool dash = std::ranges::find(guid_dashes, at) != guid_dashes.end();
+        const int value = digit(text[at]);
+        if (dash ? text[at] != '-' : value < 0) return false;
+        if (dash) continue;
+        auto& byte = bytes[digits++ / 2];
+        byte = static_cast<char>(static_cast<unsigned char>(byte) << 4 | value);
+    }
+    out.append(bytes.data(), bytes.size());
+    return true;
+}
+
+std::string guid_text(std::string_view bytes) {
+    auto text = hex_encode(bytes);
+    if (bytes.size() == guid_bytes)
+        for (const auto at : guid_dashes) text.insert(at, 1, '-');
+    return text;
+}
+
+// Whether the property has a short form.
+bool put_short(std::string& out, const model::Property& property) {
+    if (!property.value) return false;
+    if (property.name == "edgeHubOriginInterface" && *property.value == "internal") {
+        out.push_back(static_cast<char>(origin_internal));
+        return true;
+    }
+    if (property.name == "edgeHubOriginInterface" && *property.value == "downstream") {
+        out.push_back(static_cast<char>(origin_downstream));
+        return true;
+    }
+    if (property.name != "edgeMessageId") return false;
+    out.push_back(static_cast<char>(binary_message_id));
+    if (put_guid(out, *property.value)) return true;
+    out.pop_back();
+    return false;
+}
+
+bool take_short(Reader& reader, std::uint8_t number, model::Properties& properties) {
+    if (number == binary_message_id)
+        properties.emplace_back("edgeMessageId", guid_text(reader.bytes(guid_bytes)));
+    else if (number == origin_internal || number == origin_downstream)
+        properties.emplace_back("edgeHubOriginInterface", number == origin_internal ? "internal" : "downstream");
+    else
+        return false;
+    return true;
+}
+
 void put_properties(std::string& out, const model::Properties& properties, bool of_system) {
     put_var(out, properties.size());
-    for (const auto& [name, value] : properties) {
+    for (const auto& property : properties) {
+        if (of_system && put_short(out, property)) continue;
+        const auto& [name, value] = property;
         const auto number = of_system ? number_of(name) : std::uint8_t{0};
         out.push_back(static_cast<char>(number));
         if (number == 0) put_text(out, name);
@@ -127,17 +193,16 @@ void put_properties(std::string& out, const model::Properties& properties, bool 
 }
 
 model::Properties take_properties(Reader& reader) {
-    const auto count = reader.count(2);
+    const auto count = reader.count(1);
     model::Properties properties;
-    properties.reserve(count);
     for (std::size_t n = 0; n < count && !reader.failed(); ++n) {
         const auto number = reader.fixed<std::uint8_t>();
+        if (take_short(reader, number, properties)) continue;
         const auto name = number == 0                   ? reader.text()
                           : number < known_names.size() ? known_names[number]
                                                         : std::string_view("unknown");
         const auto coded = reader.var();
-        auto& property = properties.emplace_back(std::string(name), std::nullopt);
-        if (coded > 0) property.second = std::string(reader.bytes(coded - 1));
+        properties.emplace_back(name, coded > 0 ? std::optional(reader.bytes(coded - 1)) : std::nullopt);
     }
     return properties;
 }

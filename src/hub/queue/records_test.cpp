@@ -16,6 +16,21 @@ bool same(const model::Message& a, const model::Message& b) {
 TEST_CASE("a message comes back from its record as it was") {
     model::Message message;
     SUBCASE("empty") {}
+    SUBCASE("with what the hub stamps") {
+        message.system = {{"edgeMessageId", "0f9a4c1e-63d2-4b7a-0000-00000000001f"},
+                          {"edgeHubOriginInterface", "internal"},
+                          {"edgeHubOriginInterface", "downstream"}};
+    }
+    SUBCASE("with what only looks like it") {
+        message.system = {{"edgeMessageId", "0F9A4C1E-63D2-4B7A-0000-00000000001F"},
+                          {"edgeMessageId", "0f9a4c1e-63d2-4b7a-0000-00000000001g"},
+                          {"edgeMessageId", "0f9a4c1e-63d2-4b7a-0000000000000001f"},
+                          {"edgeMessageId", std::nullopt},
+                          {"edgeHubOriginInterface", "Internal"},
+                          {"edgeHubOriginInterface", std::nullopt}};
+        message.properties = {{"edgeMessageId", "0f9a4c1e-63d2-4b7a-0000-00000000001f"},
+                              {"edgeHubOriginInterface", "internal"}};
+    }
     SUBCASE("with everything") {
         message.body = std::string("\0binary\xff", 8);
         message.properties = {

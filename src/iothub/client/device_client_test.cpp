@@ -79,7 +79,7 @@ TEST_CASE("a send ends when the hub has acknowledged it, not before") {
     CHECK(test.hub.messages[0].qos == mqtt::QoS::at_least_once);
     const auto topic = std::get<TelemetryTopic>(parse_client_topic(test.hub.messages[0].topic).value());
     CHECK(topic.identity == TestClient::identity());
-    CHECK(*model::find(topic.properties.system, "outputName") == "out");
+    CHECK(model::find(topic.properties.system, "outputName")->value == "out");
     test.hub.acknowledge_all();
     test.world.run_for(5ms);
     REQUIRE(sent->results[0]);

@@ -46,7 +46,7 @@ TEST_CASE("a message is acknowledged when its handler has returned, one after an
     handlers.on_input = [&](std::string input, model::Message message) {
         CHECK(message.system_property("inputName") == input);
         CHECK(message.system_property("connectionModuleId") == "sensor");
-        CHECK(*model::find(message.properties, "a") == "1");
+        CHECK(model::find(message.properties, "a")->value == "1");
         return slow_input(*clock, 10s, log, std::move(input), std::move(message));
     };
     TestClient test(std::move(handlers));
