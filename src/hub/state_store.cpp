@@ -46,7 +46,17 @@ Task<Result<std::unique_ptr<StateStore>>> StateStore::open(std::filesystem::path
     std::unique_ptr<StateStore> store(new StateStore(std::move(*database), worker, random));
     auto key = co_await store->obtain_key(std::move(wrapper));
     if (!key) co_return fail(key.error().while_doing("getting the key of the hub's state"));
+    if (auto listed = co_await store->list_records(); !listed) co_return fail(listed.error());
     co_return store;
+}
+
+Task<Result<>> StateStore::list_records() {
+    const auto rows = co_await worker_.run([this] { return database_->query("SELECT kind, id FROM records"); });
+    if (!rows) co_return fail(rows.error());
+    for (const auto& row : *rows)
+        for (const auto kind : {StateKind::identity, StateKind::twin, StateKind::subscriptions})
+            if (row.text(0) == name_of(kind)) present_.emplace(kind, row.text(1));
+    co_return Result<>{};
 }
 
 Task<Result<>> StateStore::obtain_key(KeyWrapper wrapper) {
@@ -119,6 +129,7 @@ Task<Result<StateStore::Records>> StateStore::load_all(StateKind kind) {
 }
 
 Task<Result<std::optional<std::string>>> StateStore::load(StateKind kind, std::string id) {
+    if (!present_.contains({kind, id})) co_return std::optional<std::string>{};
     auto rows = co_await worker_.run([this, kind, &id] {
         return database_->query("SELECT value FROM records WHERE kind = ?1 AND id = ?2", {name_of(kind), id});
     });
@@ -131,6 +142,7 @@ Task<Result<std::optional<std::string>>> StateStore::load(StateKind kind, std::s
 
 Task<Result<>> StateStore::save(StateKind kind, std::string id, std::string value) {
     const auto sealed = seal(place_of(kind, id), value);
+    present_.emplace(kind, id);
     auto saved = co_await worker_.run(
         [this, kind, &id, &sealed] { return database_->execute(insert, {name_of(kind), id, sealed}); });
     if (!saved) co_return fail(saved.error().while_doing("saving the " + name_of(kind) + " of " + id));
@@ -138,15 +150,26 @@ Task<Result<>> StateStore::save(StateKind kind, std::string id, std::string valu
 }
 
 Task<Result<>> StateStore::remove(StateKind kind, std::string id) {
+    // Now, not when it is done: a save that comes meanwhile is done after it.
+    if (present_.erase({kind, id}) == 0) co_return Result<>{};
     auto removed = co_await worker_.run([this, kind, &id] {
         return database_->execute("DELETE FROM records WHERE kind = ?1 AND id = ?2", {name_of(kind), id});
     });
-    if (!removed) co_return fail(removed.error());
-    co_return Result<>{};
+    if (removed) co_return Result<>{};
+    present_.emplace(kind, std::move(id));
+    co_return fail(removed.error());
 }
 
 Task<Result<>> StateStore::replace_all(StateKind kind, Records records) {
-    for (auto& [id, value] : records) value = seal(place_of(kind, id), value);
+    // As remove() and save() do it.
+    std::vector<std::string> gone;
+    for (const auto& [of, id] : present_)
+        if (of == kind) gone.push_back(id);
+    for (const auto& id : gone) present_.erase({kind, id});
+    for (auto& [id, value] : records) {
+        value = seal(place_of(kind, id), value);
+        present_.emplace(kind, id);
+    }
     const auto write = [this, kind, &records]() -> Result<> {
         if (auto gone = database_->execute("DELETE FROM records WHERE kind = ?1", {name_of(kind)}); !gone)
             return fail(gone.error());
@@ -155,7 +178,10 @@ Task<Result<>> StateStore::replace_all(StateKind kind, Records records) {
                 return fail(saved.error());
         return {};
     };
-    co_return co_await worker_.run([this, &write] { return database_->transaction(write); });
+    auto written = co_await worker_.run([this, &write] { return database_->transaction(write); });
+    if (!written)
+        for (auto& id : gone) present_.emplace(kind, std::move(id));
+    co_return written;
 }
 
 }  // namespace skerry::hub

@@ -3,6 +3,7 @@
 // Promises: a save is durable when it returns. Sealed records are AES-256-GCM under a data key of the hub's own,
 //           which is stored encrypted by the daemon's workload API: one call at start, none later. When that key
 //           can't be had back the sealed records are gone, with a warning, and the hub starts empty.
+//           What is not there costs no disk: most clients connect without a record of their own.
 // Bounds:   one record per identity and kind.
 // Threads:  the loop's; SQLite runs on the Worker.
 #pragma once
@@ -17,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,6 +53,7 @@ private:
     StateStore(std::unique_ptr<storage::Database> database, Worker& worker, Random& random);
     [[nodiscard]] Task<Result<>> obtain_key(KeyWrapper wrapper);
     [[nodiscard]] Task<Result<>> make_key(const KeyWrapper& wrapper);
+    [[nodiscard]] Task<Result<>> list_records();
     [[nodiscard]] std::string seal(std::string_view aad, std::string_view value);
     [[nodiscard]] std::optional<std::string> unseal(std::string_view aad, std::string_view sealed) const;
 
@@ -58,6 +61,7 @@ private:
     Worker& worker_;
     Random& random_;
     std::string key_;
+    std::set<std::pair<StateKind, std::string>> present_;  // records that are, or may be, in the file
 };
 
 }  // namespace skerry::hub

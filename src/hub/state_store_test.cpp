@@ -57,6 +57,8 @@ TEST_CASE("records survive, and can't be read in the file") {
 
         REQUIRE(co_await store->replace_all(StateKind::identity, {{"e", "another"}}));
         CHECK((co_await store->load_all(StateKind::identity)).value() == StateStore::Records{{"e", "another"}});
+        CHECK((co_await store->load(StateKind::identity, "e")).value() == "another");
+        CHECK_FALSE((co_await store->load(StateKind::identity, "d")).value().has_value());
         CHECK((co_await store->load(StateKind::twin, "d/m")).value() == "a twin");
         REQUIRE(co_await store->remove(StateKind::twin, "d/m"));
         CHECK_FALSE((co_await store->load(StateKind::twin, "d/m")).value().has_value());
