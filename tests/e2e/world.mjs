@@ -1,7 +1,7 @@
 // A whole runtime for one test: its own folder, cloud, daemon, bundles and deployment, driven as a user would drive it.
 // Runs inside a network namespace of its own (tests/e2e/in_world), so the fixed ports are free.
 
-import { spawn, execFileSync } from 'node:child_process';
+import { spawn, execFile, execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
@@ -79,6 +79,14 @@ export class World {
       maxBuffer: 1 << 28 });
   }
   cloudCli(...args) { return this.cli('cloud', ...args, '--data', this.cloudData); }
+
+  // The same without waiting: resolves with the output.
+  cloudCliLater(...args) {
+    return new Promise((resolve, reject) => {
+      execFile(skerry, ['cloud', ...args, '--data', this.cloudData], { encoding: 'utf8', timeout: 30000 },
+        (error, out, told) => (error ? reject(new Error(`${error.message} ${told}`)) : resolve(out)));
+    });
+  }
 
   async startCloud() {
     this.cloud = this.start('cloud',
