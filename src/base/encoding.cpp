@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace skerry {
 
@@ -127,6 +128,12 @@ std::optional<std::string> percent_decode(std::string_view text) {
 bool is_utf8(std::string_view text) {
     std::size_t at = 0;
     while (at < text.size()) {
+        // Most texts are ASCII: eight characters at a time.
+        for (std::uint64_t eight = 0; at + sizeof eight <= text.size(); at += sizeof eight) {
+            std::memcpy(&eight, text.data() + at, sizeof eight);
+            if ((eight & 0x8080808080808080) != 0) break;
+        }
+        if (at == text.size()) break;
         const auto lead = static_cast<unsigned char>(text[at]);
         std::size_t more = 0;
         std::uint32_t code = 0;

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <memory>
 
 namespace skerry::route {
 
@@ -126,9 +128,11 @@ public:
     }
 
 private:
-    Value pop() { return stack_[--size_]; }
-    void push(Value value) { stack_[size_++] = value; }
-    Value& top(std::size_t below = 0) { return stack_[size_ - 1 - below]; }
+    // An array of bytes holds whatever is put there (an implicit-lifetime type, [intro.object]).
+    Value* values() { return reinterpret_cast<Value*>(stack_.data()); }
+    Value pop() { return values()[--size_]; }
+    void push(Value value) { std::construct_at(values() + size_++, value); }
+    Value& top(std::size_t below = 0) { return values()[size_ - 1 - below]; }
 
     void step(const Instruction& instruction) {
         switch (instruction.op) {
@@ -198,13 +202,14 @@ private:
 
     void call_function(const Instruction& instruction) {
         size_ -= instruction.operand;
-        const std::span<const Value> arguments(stack_.data() + size_, instruction.operand);
+        const std::span<const Value> arguments(values() + size_, instruction.operand);
         push(call(static_cast<Function>(instruction.extra), arguments, scratch_));
     }
 
     const Program& program_;
     const MessageView& message_;
-    std::array<Value, deepest_stack> stack_;
+    // Most conditions use a few of its values: none is set before it is pushed.
+    alignas(Value) std::array<std::byte, deepest_stack * sizeof(Value)> stack_;
     std::size_t size_{0};
     Scratch scratch_;
 };

@@ -3,10 +3,12 @@
 #include "route/route.hpp"
 #include "route/text.hpp"
 
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include <array>
 #include <cstdint>
 
 namespace skerry::route {
@@ -71,31 +73,40 @@ Encoding encoding_of(const model::Message& message) {
     return Encoding::none;
 }
 
-std::optional<json::value> parse_body(std::string_view text) {
+// `text` is UTF-8.
+std::optional<json::value> parse_body(std::string_view text, json::storage_ptr storage) {
     json::parse_options options;
     options.allow_comments = true;
     options.allow_trailing_commas = true;
     options.max_depth = 64;
+    options.allow_invalid_utf8 = true;  // it was checked
     json::error_code error;
-    auto value = json::parse(json::string_view(text.data(), text.size()), error, {}, options);
+    auto value = json::parse(json::string_view(text.data(), text.size()), error, std::move(storage), options);
     if (error || !value.is_object()) return std::nullopt;
     return value;
 }
 
 // Malformed characters are replaced, as the existing hub's decoders do.
-std::optional<json::value> read_body(const model::Message& message) {
+std::optional<json::value> read_body(const model::Message& message, const json::storage_ptr& storage) {
     switch (encoding_of(message)) {
         case Encoding::utf8:
-            return is_utf8(message.body) ? parse_body(message.body) : parse_body(to_utf8(to_utf16(message.body)));
-        case Encoding::utf16: return parse_body(from_utf16(message.body));
-        case Encoding::utf32: return parse_body(from_utf32(message.body));
+            return is_utf8(message.body) ? parse_body(message.body, storage)
+                                         : parse_body(to_utf8(to_utf16(message.body)), storage);
+        case Encoding::utf16: return parse_body(from_utf16(message.body), storage);
+        case Encoding::utf32: return parse_body(from_utf32(message.body), storage);
         case Encoding::none: break;
     }
     return std::nullopt;
 }
 }  // namespace
 
+// A body of usual size is read without an allocation for each of its values.
 struct MessageView::Body {
+    explicit Body(const model::Message& message)
+        : storage(room.data(), room.size()), value(read_body(message, &storage)) {}
+
+    std::array<unsigned char, 16 * 1024> room;  // not set to anything
+    json::monotonic_resource storage;
     std::optional<json::value> value;
 };
 
@@ -105,7 +116,7 @@ MessageView::MessageView(MessageView&&) noexcept = default;
 MessageView& MessageView::operator=(MessageView&&) noexcept = default;
 
 const json::object* MessageView::body() const {
-    if (!body_) body_ = std::make_unique<Body>(read_body(*message_));
+    if (!body_) body_ = std::make_unique<Body>(*message_);
     return body_->value ? body_->value->if_object() : nullptr;
 }
 

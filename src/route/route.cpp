@@ -149,8 +149,9 @@ Result<Route> compile(std::string_view text) {
 
 bool takes_source_of(const Route& route, const MessageView& message) {
     const std::string_view source = message.source();
-    return source.size() >= route.source.size() &&
-           equals_ignoring_case(source.substr(0, route.source.size()), route.source);
+    return source.starts_with(route.source) ||  // as it is nearly always written
+           (source.size() >= route.source.size() &&
+            equals_ignoring_case(source.substr(0, route.source.size()), route.source));
 }
 
 bool matches(const Route& route, const MessageView& message) {
