@@ -17,8 +17,7 @@ std::optional<PlacedRecord> decode_placed(std::string_view bytes, LogPosition fr
     const auto at = get_le<LogPosition>(bytes, 0);
     if (at < from || at >= end || at % 8 != 0) return std::nullopt;
     const auto record = decode_record(bytes.substr(place_bytes), at);
-    if (!record || record->next > end || record->next < at) return std::nullopt;
-    return PlacedRecord{*record, 0};
+    return record ? std::optional(PlacedRecord{*record, 0}) : std::nullopt;
 }
 
 std::optional<PlacedRecord> find_placed(std::string_view bytes, LogPosition from, LogPosition end,
@@ -54,7 +53,7 @@ SegmentCheck check_compact(std::string_view bytes, LogPosition base, LogPosition
         if (!found) break;
         if (found->offset > 0) check.damage.push_back({base + offset, base + offset + found->offset});
         offset += found->end();
-        from = found->record.next;
+        from = found->behind();
         ++check.records;
     }
     if (offset < expected) check.damage.push_back({base + offset, base + expected});

@@ -22,6 +22,8 @@ void append_placed(std::string& out, const LogRecord& record);
 struct PlacedRecord {
     LogRecord record;
     std::size_t offset{0};  // where it begins in the bytes that were looked at
+    // What comes behind it lies here or further on. (The first record may be longer than the one that was there.)
+    [[nodiscard]] LogPosition behind() const { return record.at + 8; }
     [[nodiscard]] std::size_t end() const { return offset + place_bytes + (record.next - record.at); }
 };
 

@@ -106,7 +106,7 @@ Result<LogPosition> SegmentDisk::read_compact(File& file, const ChunkRead& chunk
         for (used = found->offset; found;
              found = decode_placed(std::string_view(bytes).substr(used), place, chunk.end)) {
             used += found->end() - found->offset;
-            place = found->record.next;
+            place = found->behind();
             if (found->record.at < chunk.from || found->record.kind == filler_kind) continue;
             visit(found->record);
             visited = true;

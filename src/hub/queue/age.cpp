@@ -29,6 +29,16 @@ Ages::Ages(BootId boot, const Clock& clock)
 
 EnqueuedAt Ages::now(const Clock& clock) const { return {nanoseconds(clock.wall()), nanoseconds(clock.steady())}; }
 
+BootId Ages::boot_of(LogPosition base) const {
+    const auto boot = boots_.find(base);
+    return boot == boots_.end() ? BootId{} : boot->second;
+}
+
+std::int64_t Ages::latest(LogPosition base, std::int64_t at_least) const {
+    const auto last = last_seen_.find(boot_of(base));
+    return last == last_seen_.end() ? at_least : std::max(at_least, last->second);
+}
+
 void Ages::seen(LogPosition base, std::int64_t monotonic) {
     const auto boot = boots_.find(base);
     if (boot == boots_.end()) return;

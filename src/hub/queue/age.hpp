@@ -28,6 +28,10 @@ public:
     // A segment that begins at `base` was written on this boot.
     void segment_begins(LogPosition base, const BootId& boot) { boots_[base] = boot; }
     void segment_removed(LogPosition base) { boots_.erase(base); }
+    // The boot that wrote it; zero when nobody knows.
+    [[nodiscard]] BootId boot_of(LogPosition base) const;
+    // The latest time that its boot is known to have been alive at, or `at_least`.
+    [[nodiscard]] std::int64_t latest(LogPosition base, std::int64_t at_least) const;
     // That boot was alive at this time.
     void seen(LogPosition base, std::int64_t monotonic);
 
