@@ -15,7 +15,7 @@ namespace skerry::hub {
 namespace {
 constexpr std::size_t newest_left_alone = 4;
 constexpr std::size_t enough_small_ones = 8;
-constexpr std::uint64_t least_bytes = 8192;  // below that there is nothing to gain
+constexpr std::uint64_t least_bytes = 4096;  // below that there is nothing to gain
 constexpr std::size_t looked_at_once = 256 * 1024;
 
 // One delivery of a message that was read.
@@ -85,7 +85,7 @@ Task<Result<>> Compactor::consider(LogPosition base, Run& run) {
         if (!frees && !small) co_return co_await end_run(run);
     }
     const bool fits = run.parts.empty() || (run.bytes + kept.bytes <= store_.limits_.segment_bytes &&
-                                            store_.ages_.boot_of(run.parts.front().base) == store_.ages_.boot_of(base));
+                                            store_.ages_.same_boot(run.parts.front().base, base));
     if (!fits)
         if (auto ended = co_await end_run(run); !ended) co_return ended;
     run.bytes += kept.bytes;

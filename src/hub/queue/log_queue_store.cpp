@@ -229,7 +229,7 @@ Snapshot LogQueueStore::describe() const {
 }
 
 std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
-    ages_.segment_begins(base, ages_.boot());
+    ages_.segment_begins_now(base);
     auto snapshot = describe();
     snapshot.summaries = tallies_.to_tell(base, [this](LogPosition other) { return log_->end_of(other); });
     return {kind(RecordKind::snapshot), encode_snapshot(snapshot)};
