@@ -32,6 +32,7 @@ public:
         if (auto alive = check(); !alive) return alive;
         if (auto room = disk_.grow(path_, *node_, offset + bytes.size()); !room) return room;
         auto begun = disk_.begin(path_);
+        if (begun) disk_.bytes_written_ += bytes.size();
         if (begun || disk_.off_) change({offset, std::string(bytes), std::nullopt});
         return begun;
     }

@@ -38,6 +38,8 @@ public:
 
     // Changes and syncs so far: the points at which the power can be cut.
     [[nodiscard]] std::uint64_t operations() const { return operations_; }
+    // By all writes so far, whether they were synced or not.
+    [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
     // The operation of that number (the next is operations() + 1) is done in part or not at all; it and all later
     // calls fail.
     void cut_power_at(std::uint64_t operation) { cut_at_ = operation; }
@@ -86,6 +88,7 @@ private:
     std::uint64_t state_;
     std::uint64_t capacity_;
     std::uint64_t operations_{0};
+    std::uint64_t bytes_written_{0};
     std::uint64_t cut_at_{0};
     std::uint64_t lives_{1};
     bool off_{false};

@@ -89,6 +89,7 @@ LogPosition visit_front(std::string_view bytes, LogPosition from, const SegmentD
 Result<LogPosition> SegmentDisk::read(const ChunkRead& chunk, const Visitor& visit) {
     const auto file = open_for_reading(chunk.base);
     if (!file) return fail(file.error());
+    if (chunk.compact) return read_compact(**file, chunk, visit);
     const auto left = static_cast<std::size_t>(chunk.end - chunk.from);
     std::string bytes;
     if (auto got = (*file)->read_at(chunk.from - chunk.base, std::min(left, chunk.at_most), bytes); !got)
@@ -111,6 +112,7 @@ Result<LogPosition> SegmentDisk::read(const ChunkRead& chunk, const Visitor& vis
 
 void SegmentDisk::remove(LogPosition base) {
     std::erase_if(readers_, [&](const Open& open) { return open.base == base; });
+    std::erase_if(hints_, [&](const Hint& hint) { return hint.base == base; });
     if (active_ && active_->base == base) active_.reset();
     if (const auto removed = files_.remove(path_of(base)); !removed) log::warn("{}", removed.error().text);
 }

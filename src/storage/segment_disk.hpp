@@ -36,6 +36,7 @@ struct RecoveredSegment {
     std::uint64_t records{0};
     bool cut{false};
     bool quarantined{false};
+    bool compact{false};
 };
 
 // One group on its way: records that lie behind one another in one segment.
@@ -52,6 +53,15 @@ struct ChunkRead {
     LogPosition from{0};
     LogPosition end{0};  // of what is stored in this segment
     std::size_t at_most{0};
+    bool compact{false};
+};
+
+// Segments that become one: what it begins with, and which of their records it keeps.
+struct Compaction {
+    std::vector<LogPosition> bases;  // in order, nothing between them
+    std::uint8_t first_kind{0};
+    std::string first;              // its first record
+    std::vector<LogPosition> keep;  // ascending
 };
 
 class SegmentDisk {
@@ -70,27 +80,38 @@ public:
     // Visits whole records of about `at_most` bytes, one at least; returns where to go on.
     [[nodiscard]] Result<LogPosition> read(const ChunkRead& chunk, const Visitor& visit);
     void remove(LogPosition base);
+
+    // A compact segment comes to be beside what it replaces, under the name of the first, and then takes its place.
+    [[nodiscard]] Result<> begin_compact(const Compaction& compaction);
+    // Copies what is to be kept from a chunk; returns where to go on.
+    [[nodiscard]] Result<LogPosition> copy_kept(const ChunkRead& chunk, const Compaction& compaction);
+    // Makes it durable; the size of its file.
+    [[nodiscard]] Result<std::uint64_t> finish_compact(SegmentHeader header);
+    [[nodiscard]] Result<> put_in_place(const Compaction& compaction);
+    void abandon_compact(LogPosition base);
     // Gives back the reserved space behind `end`. Best effort.
     void shrink(LogPosition base, LogPosition end);
     void close_files();
 
 private:
-    [[nodiscard]] std::filesystem::path path_of(LogPosition base, std::string_view suffix = ".seg") const;
-    [[nodiscard]] Result<std::vector<LogPosition>> list_segments();
-    // `durable`: what the next segment says was durable; 0 when there is none.
-    [[nodiscard]] Result<std::optional<RecoveredSegment>> recover_one(LogPosition base, LogPosition durable, bool last,
-                                                                      LogReader& reader);
     struct Head {
         LogPosition base{0};
         std::optional<SegmentHeader> header;  // valid, and of this base
         bool first_readable{false};
         std::uint64_t size{0};
     };
+    [[nodiscard]] std::filesystem::path path_of(LogPosition base, std::string_view suffix = ".seg") const;
+    [[nodiscard]] Result<std::vector<LogPosition>> list_segments();
+    // `durable`: what the next segment says was durable; 0 when there is none.
+    [[nodiscard]] Result<std::optional<RecoveredSegment>> recover_one(LogPosition base, LogPosition durable, bool last,
+                                                                      LogReader& reader);
     [[nodiscard]] Head read_head(LogPosition base, LogReader& reader);
     [[nodiscard]] std::optional<RecoveredSegment> trust(const Head& head, LogPosition durable, LogReader& reader);
     [[nodiscard]] Result<> move_aside(LogPosition base);
     [[nodiscard]] Result<> quarantine(LogPosition base, std::string_view repaired);
     void limit_quarantine();
+    [[nodiscard]] Result<std::vector<Head>> read_heads(LogReader& reader);
+    [[nodiscard]] Result<LogPosition> read_compact(File& file, const ChunkRead& chunk, const Visitor& visit);
     [[nodiscard]] Result<> create(const GroupWrite& group);
     [[nodiscard]] Result<> write_and_sync(const GroupWrite& group);
     [[nodiscard]] Result<File*> open_for_reading(LogPosition base);
@@ -105,6 +126,19 @@ private:
     LogPosition next_base_{0};
     std::optional<Open> active_;  // being written
     std::vector<Open> readers_;   // a few, the last used at the back
+
+    struct Compacting {
+        std::unique_ptr<File> file;
+        std::uint64_t bytes{0};
+    };
+    std::optional<Compacting> compacting_;
+    // Where reads of compact segments ended: the next one goes on there.
+    struct Hint {
+        LogPosition base;
+        LogPosition from;
+        std::uint64_t offset;
+    };
+    std::vector<Hint> hints_;  // at most 16, the newest at the back
 };
 
 }  // namespace skerry::storage

@@ -12,7 +12,8 @@ namespace skerry::storage {
 
 namespace {
 constexpr std::string_view magic("SKRYSEG\0", 8);
-constexpr std::uint16_t version = 1;
+constexpr std::uint16_t dense_version = 1;
+constexpr std::uint16_t compact_version = 2;
 constexpr std::size_t smallest_record = record_bytes(1);
 
 std::uint32_t header_checksum(std::string_view header) {
@@ -38,11 +39,13 @@ std::optional<LogPosition> parse_segment_name(std::string_view name, std::string
 
 std::string encode_header(const SegmentHeader& header) {
     std::string out(magic);
-    put_le(out, version);
+    put_le(out, header.compact_end > 0 ? compact_version : dense_version);
     put_le(out, static_cast<std::uint16_t>(segment_header_bytes));
     put_le(out, std::uint32_t{0});
     put_le(out, header.base);
     put_le(out, header.durable_before);
+    put_le(out, header.compact_end);
+    put_le(out, header.compact_bytes);
     out.resize(segment_header_bytes);
     std::string checksum;
     put_le(checksum, header_checksum(out));
@@ -55,10 +58,17 @@ Result<SegmentHeader> decode_header(std::string_view bytes) {
     if (!bytes.starts_with(magic)) return fail(Errc::malformed, "it doesn't begin as a segment");
     if (get_le<std::uint32_t>(bytes, 12) != header_checksum(bytes))
         return fail(Errc::malformed, "the checksum of its header is wrong");
-    if (const auto found = get_le<std::uint16_t>(bytes, 8); found != version)
+    const auto version = get_le<std::uint16_t>(bytes, 8);
+    if (version != dense_version && version != compact_version)
         return fail(Errc::unsupported,
-                    fmt::format("its format is version {}, and this version of skerry knows {}", found, version));
-    return SegmentHeader{get_le<std::uint64_t>(bytes, 16), get_le<std::uint64_t>(bytes, 24)};
+                    fmt::format("its format is version {}, and this version of skerry knows {} to {}", version,
+                                dense_version, compact_version));
+    SegmentHeader header{get_le<std::uint64_t>(bytes, 16), get_le<std::uint64_t>(bytes, 24), 0, 0};
+    if (version == dense_version) return header;
+    header.compact_end = get_le<std::uint64_t>(bytes, 32);
+    header.compact_bytes = get_le<std::uint64_t>(bytes, 40);
+    if (header.compact_end <= header.base) return fail(Errc::malformed, "it ends before it begins");
+    return header;
 }
 
 void append_record(std::string& out, LogPosition at, std::uint8_t kind, std::string_view payload,
@@ -149,7 +159,8 @@ SegmentCheck check_segment(std::string_view bytes, LogPosition base, bool header
         check.records = records_before[hole];
         break;
     }
-    const auto behind = bytes.substr(std::min<std::size_t>(bytes.size(), check.end - base));
+    check.used = check.end - base;
+    const auto behind = bytes.substr(std::min<std::size_t>(bytes.size(), check.used));
     check.torn = behind.find_first_not_of('\0') != std::string_view::npos;
     return check;
 }

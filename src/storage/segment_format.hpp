@@ -31,6 +31,9 @@ inline constexpr std::uint8_t filler_kind = 0;
 struct SegmentHeader {
     LogPosition base{0};
     LogPosition durable_before{0};  // how far the log was durable when the segment was begun
+    // Of a compact segment (segment_compact.hpp); zero for others.
+    LogPosition compact_end{0};      // it stands for everything from the base to here
+    std::uint64_t compact_bytes{0};  // of its file
 };
 
 [[nodiscard]] std::string encode_header(const SegmentHeader& header);
@@ -71,8 +74,10 @@ struct Hole {
 struct SegmentCheck {
     LogPosition end{0};        // of what is kept
     bool torn{false};          // something lies behind the end, and it may be thrown away
-    std::vector<Hole> damage;  // before the end: places that were durable and are not readable
+    std::vector<Hole> damage;  // in the file, offset by the base: what was durable and is not readable
     std::uint64_t records{0};
+    std::uint64_t used{0};  // bytes of the file that are kept
+    bool compact{false};
 };
 
 // `bytes` are all of the segment with base `base`. `durable`: what later segments say was durable.

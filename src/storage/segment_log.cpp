@@ -47,7 +47,7 @@ Task<Result<std::unique_ptr<SegmentLog>>> SegmentLog::open(Files& files, std::fi
     if (!segments) co_return fail(segments.error().while_doing("opening the log"));
     std::unique_ptr<SegmentLog> log(new SegmentLog(disk, worker, executor, options, owner));
     for (const auto& segment : *segments) {
-        log->segments_[segment.base] = {segment.size, segment.end, segment.end};
+        log->segments_[segment.base] = {segment.size, segment.end, segment.end, segment.compact};
         log->bytes_on_disk_ += segment.size;
         log->durable_end_ = segment.end;
         log->removable_before_ = segment.base;  // each begins with a snapshot, and this one is stored
@@ -215,12 +215,14 @@ void SegmentLog::group_failed(const Error& error) {
 }
 
 Task<Result<LogPosition>> SegmentLog::read(LogPosition from, std::size_t at_most, Visitor visit) {
+    while (replacing_) co_await progress_.wait();
     auto segment = segments_.upper_bound(from);
     if (segment != segments_.begin() && from < std::prev(segment)->second.durable_end) --segment;
     if (segment == segments_.end() || segment->second.durable_end == segment->first)
         co_return std::max(from, durable_end_);
     const auto first = segment->first + segment_header_bytes;
-    const ChunkRead chunk{segment->first, std::max(from, first), segment->second.durable_end, at_most};
+    const ChunkRead chunk{segment->first, std::max(from, first), segment->second.durable_end, at_most,
+                          segment->second.compact};
     co_return co_await worker_.run([disk = disk_, &chunk, &visit] { return disk->read(chunk, visit); });
 }
 
@@ -246,6 +248,11 @@ LogPosition SegmentLog::segment_of(LogPosition at) const {
 LogPosition SegmentLog::end_of(LogPosition base) const {
     const auto found = segments_.find(base);
     return found == segments_.end() ? 0 : found->second.end;
+}
+
+std::uint64_t SegmentLog::size_of(LogPosition base) const {
+    const auto found = segments_.find(base);
+    return found == segments_.end() ? 0 : found->second.size;
 }
 
 std::vector<LogPosition> SegmentLog::segments() const {

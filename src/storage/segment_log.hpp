@@ -32,6 +32,7 @@ namespace skerry::storage {
 
 class LogReader;
 class SegmentDisk;
+struct Compaction;
 
 struct SegmentLogOptions {
     std::uint64_t segment_bytes{4 * 1024 * 1024};  // 4 KiB to 64 MiB; a segment for a larger record is larger
@@ -89,6 +90,9 @@ public:
 
     // Removes full segments that nobody wants any more; those that aren't removable() are left alone.
     [[nodiscard]] Task<> remove(std::vector<LogPosition> bases);
+    // Full segments that lie behind one another become one of the first's base, with those records that are to be kept,
+    // each at its place. Until then, and after an error, they are as they were. They must not be removed meanwhile.
+    [[nodiscard]] Task<Result<>> compact(Compaction compaction);
     // Older than a segment whose snapshot is stored.
     [[nodiscard]] bool removable(LogPosition base) const;
 
@@ -97,6 +101,7 @@ public:
     [[nodiscard]] std::vector<LogPosition> segments() const;
     // Where what is staged in this segment ends; 0 when there is no such segment.
     [[nodiscard]] LogPosition end_of(LogPosition base) const;
+    [[nodiscard]] std::uint64_t size_of(LogPosition base) const;  // of its file; 0 when there is no such segment
     [[nodiscard]] LogPosition durable_end() const { return durable_end_; }
     [[nodiscard]] LogPosition staged_end() const { return staged_end_; }
     [[nodiscard]] std::uint64_t bytes_on_disk() const { return bytes_on_disk_; }
@@ -112,6 +117,7 @@ private:
         std::uint64_t size;       // of the file
         LogPosition end;          // of what is staged
         LogPosition durable_end;  // of what is stored
+        bool compact{false};
     };
 
     SegmentLog(std::shared_ptr<SegmentDisk> disk, Worker& worker, Executor executor, SegmentLogOptions options,
@@ -119,6 +125,7 @@ private:
     [[nodiscard]] bool fits(std::size_t payload) const;
     void begin_segment(std::size_t payload, bool essential);
     void put(std::uint8_t kind, std::string_view payload);
+    [[nodiscard]] Task<Result<std::uint64_t>> copy_compact(const Compaction& compaction);
     [[nodiscard]] Task<> gather();
     [[nodiscard]] Task<> write_groups();
     void group_stored(Group& group);
@@ -141,6 +148,7 @@ private:
     LogPosition next_base_{0};
     LogPosition removable_before_{0};
     bool writing_{false};
+    bool replacing_{false};  // files of segments change
     bool closed_{false};
 
     Signal work_;

@@ -2,6 +2,7 @@
 #include "storage/segment_disk.hpp"
 
 #include "base/log.hpp"
+#include "storage/segment_compact.hpp"
 
 #include <fmt/format.h>
 
@@ -98,9 +99,11 @@ Result<std::optional<RecoveredSegment>> SegmentDisk::recover_one(LogPosition bas
     if (!header && header.error().code == Errc::unsupported) return fail(header.error().while_doing(path.native()));
     next_base_ = std::max(next_base_, (base + bytes->size() + 7) & ~LogPosition{7});
     const bool header_valid = header && header->base == base;
-    const auto check = check_segment(*bytes, base, header_valid, durable);
+    const auto check = check_any_segment(*bytes, base, header, durable);
+    next_base_ = std::max(next_base_, check.end);
 
-    RecoveredSegment found{base, check.end, bytes->size(), check.records, check.torn, !check.damage.empty()};
+    RecoveredSegment found{base,         check.end, bytes->size(), check.records, check.torn, !check.damage.empty(),
+                           check.compact};
     if (check.end <= base + segment_header_bytes) {
         // The last one was being created: nothing in it was ever acknowledged.
         const bool keep = check.torn && !last;
@@ -116,16 +119,18 @@ Result<std::optional<RecoveredSegment>> SegmentDisk::recover_one(LogPosition bas
             "The segment '{}' is damaged in {} places: {} bytes are lost, {} records are kept. The original is kept as "
             ".bad.",
             path.native(), check.damage.size(), lost, check.records);
-        const auto repaired = repair_segment(*bytes, base, check, header_valid ? header->durable_before : base);
+        const auto repaired = check.compact
+                                  ? repair_compact(*bytes, base, check, header_valid ? header->durable_before : 0)
+                                  : repair_segment(*bytes, base, check, header_valid ? header->durable_before : base);
         if (auto done = quarantine(base, repaired); !done) return fail(done.error());
         found.size = repaired.size();
-    } else if (base + bytes->size() > check.end) {
+    } else if (!check.compact && base + bytes->size() > check.end) {
         if (check.torn)
             log::info("The segment '{}' ends in a torn write; it is cut at {}.", path.native(), check.end - base);
         shrink(base, check.end);
         found.size = check.end - base;
     }
-    for_each_record(*bytes, base, check, [&](const LogRecord& record) { reader.visit(base, record); });
+    for_each_of_any(*bytes, base, check, [&](const LogRecord& record) { reader.visit(base, record); });
     return std::optional(found);
 }
 
@@ -142,10 +147,11 @@ SegmentDisk::Head SegmentDisk::read_head(LogPosition base, LogReader& reader) {
     const auto header = decode_header(bytes);
     if (!header || header->base != base) return head;
     head.header = *header;
-    const auto claimed = claimed_bytes(std::string_view(bytes).substr(segment_header_bytes));
-    const auto wanted = segment_header_bytes + claimed.value_or(0);
+    const auto begin = segment_header_bytes + (header->compact_end > 0 ? place_bytes : 0);
+    if (bytes.size() < begin) return head;
+    const auto wanted = begin + claimed_bytes(std::string_view(bytes).substr(begin)).value_or(0);
     if (wanted > bytes.size() && wanted <= head.size && !(*file)->read_at(0, wanted, bytes)) return head;
-    const auto first = decode_record(std::string_view(bytes).substr(segment_header_bytes), base + segment_header_bytes);
+    const auto first = decode_record(std::string_view(bytes).substr(begin), base + segment_header_bytes);
     head.first_readable = first.has_value();
     if (first) reader.first(*first);
     return head;
@@ -155,25 +161,44 @@ SegmentDisk::Head SegmentDisk::read_head(LogPosition base, LogReader& reader) {
 std::optional<RecoveredSegment> SegmentDisk::trust(const Head& head, LogPosition durable, LogReader& reader) {
     if (!head.header || !head.first_readable) return std::nullopt;
     const auto end = reader.known_end(head.base);
-    if (!end || *end > durable || *end <= head.base || *end - head.base > head.size) return std::nullopt;
-    next_base_ = std::max(next_base_, (head.base + head.size + 7) & ~LogPosition{7});
+    const bool compact = head.header->compact_end > 0;
+    if (!end || *end <= head.base) return std::nullopt;
+    if (compact ? *end != head.header->compact_end || head.size < head.header->compact_bytes
+                : *end > durable || *end - head.base > head.size)
+        return std::nullopt;
+    next_base_ = std::max({next_base_, *end, (head.base + head.size + 7) & ~LogPosition{7}});
     reader.skipped(head.base);
-    return RecoveredSegment{head.base, *end, head.size, 0, false, false};
+    return RecoveredSegment{head.base, *end, head.size, 0, false, false, compact};
 }
 
-Result<std::vector<RecoveredSegment>> SegmentDisk::recover(LogReader& reader) {
+// What a compact segment stands for is still there when the power was cut before it could be removed: it goes now.
+Result<std::vector<SegmentDisk::Head>> SegmentDisk::read_heads(LogReader& reader) {
     const auto bases = list_segments();
     if (!bases) return fail(bases.error());
     std::vector<Head> heads;
-    for (const auto base : *bases) heads.push_back(read_head(base, reader));
+    LogPosition replaced_to = 0;
+    for (const auto base : *bases) {
+        if (base < replaced_to) {
+            if (auto gone = files_.remove(path_of(base)); !gone) return fail(gone.error());
+            continue;
+        }
+        heads.push_back(read_head(base, reader));
+        if (const auto& header = heads.back().header) replaced_to = std::max(replaced_to, header->compact_end);
+    }
+    return heads;
+}
+
+Result<std::vector<RecoveredSegment>> SegmentDisk::recover(LogReader& reader) {
+    const auto heads = read_heads(reader);
+    if (!heads) return fail(heads.error());
     std::vector<RecoveredSegment> segments;
-    for (std::size_t n = 0; n < heads.size(); ++n) {
-        const auto base = heads[n].base;
-        const bool last = n + 1 == heads.size();
+    for (std::size_t n = 0; n < heads->size(); ++n) {
+        const auto base = (*heads)[n].base;
+        const bool last = n + 1 == heads->size();
         // How far the segment behind says that this one was durable; 0 when it says nothing about it.
-        const auto behind = last ? std::nullopt : heads[n + 1].header;
+        const auto behind = last ? std::nullopt : (*heads)[n + 1].header;
         const auto durable = behind && behind->durable_before > base ? behind->durable_before : 0;
-        if (auto trusted = trust(heads[n], durable, reader)) {
+        if (auto trusted = trust((*heads)[n], durable, reader)) {
             segments.push_back(*trusted);
             continue;
         }

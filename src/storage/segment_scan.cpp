@@ -1,5 +1,7 @@
 #include "storage/segment_scan.hpp"
 
+#include "storage/segment_compact.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -42,8 +44,8 @@ ScannedSegment scan_one(Files& files, const fs::path& path, LogPosition base, Lo
         segment.problem = header.error().text;
         return segment;
     }
-    segment.check = check_segment(*bytes, base, header && header->base == base, durable);
-    for_each_record(*bytes, base, segment.check, visit);
+    segment.check = check_any_segment(*bytes, base, header, durable);
+    for_each_of_any(*bytes, base, segment.check, visit);
     return segment;
 }
 }  // namespace

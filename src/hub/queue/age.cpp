@@ -29,6 +29,29 @@ Ages::Ages(BootId boot, const Clock& clock)
 
 EnqueuedAt Ages::now(const Clock& clock) const { return {nanoseconds(clock.wall()), nanoseconds(clock.steady())}; }
 
+void Ages::segment_begins_now(LogPosition base) {
+    begun_now_from_ = std::min(begun_now_from_, base);
+    segment_begins(base, boot_);
+}
+
+bool Ages::of_this_boot(LogPosition base) const {
+    return base >= begun_now_from_ || (boot_ != BootId{} && boot_of(base) == boot_);
+}
+
+bool Ages::same_boot(LogPosition one, LogPosition other) const {
+    return boot_of(one) == boot_of(other) && of_this_boot(one) == of_this_boot(other);
+}
+
+BootId Ages::boot_of(LogPosition base) const {
+    const auto boot = boots_.find(base);
+    return boot == boots_.end() ? BootId{} : boot->second;
+}
+
+std::int64_t Ages::latest(LogPosition base, std::int64_t at_least) const {
+    const auto last = last_seen_.find(boot_of(base));
+    return last == last_seen_.end() ? at_least : std::max(at_least, last->second);
+}
+
 void Ages::seen(LogPosition base, std::int64_t monotonic) {
     const auto boot = boots_.find(base);
     if (boot == boots_.end()) return;
@@ -42,7 +65,7 @@ SteadyTime Ages::deadline(LogPosition base, const EnqueuedAt& enqueued,
     if (!time_to_live || *time_to_live > std::chrono::years(100)) return never;
     auto monotonic = enqueued.monotonic;
     const auto boot = boots_.find(base);
-    if (boot == boots_.end() || boot->second != boot_ || boot_ == BootId{}) {
+    if (!of_this_boot(base)) {
         std::int64_t age = 0;
         if (enqueued.wall > 0 && enqueued.wall < opened_wall_) age = opened_wall_ - enqueued.wall;
         if (boot != boots_.end() && boot->second != BootId{})

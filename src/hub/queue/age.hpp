@@ -9,6 +9,7 @@
 #include "storage/files.hpp"
 
 #include <chrono>
+#include <limits>
 #include <map>
 #include <optional>
 
@@ -27,7 +28,15 @@ public:
 
     // A segment that begins at `base` was written on this boot.
     void segment_begins(LogPosition base, const BootId& boot) { boots_[base] = boot; }
+    // It is being written now: what comes into it is of this boot, also when nobody knows which boot that is.
+    void segment_begins_now(LogPosition base);
+    // Times of both can be compared.
+    [[nodiscard]] bool same_boot(LogPosition one, LogPosition other) const;
     void segment_removed(LogPosition base) { boots_.erase(base); }
+    // The boot that wrote it; zero when nobody knows.
+    [[nodiscard]] BootId boot_of(LogPosition base) const;
+    // The latest time that its boot is known to have been alive at, or `at_least`.
+    [[nodiscard]] std::int64_t latest(LogPosition base, std::int64_t at_least) const;
     // That boot was alive at this time.
     void seen(LogPosition base, std::int64_t monotonic);
 
@@ -36,7 +45,10 @@ public:
                                       std::optional<std::chrono::seconds> time_to_live) const;
 
 private:
+    [[nodiscard]] bool of_this_boot(LogPosition base) const;
+
     BootId boot_;
+    LogPosition begun_now_from_{std::numeric_limits<LogPosition>::max()};
     std::int64_t opened_wall_;
     std::int64_t opened_monotonic_;
     std::map<LogPosition, BootId> boots_;       // by segment

@@ -68,3 +68,15 @@ TEST_CASE("the boot id is the kernel's") {
     disk.put("/proc/sys/kernel/random/boot_id", "01020304-0506-0708-090a-0b0c0d0e0f10\n");
     CHECK(read_boot_id(disk) == BootId{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16});
 }
+
+TEST_CASE("a message of a run that doesn't know its boot ages by the monotonic clock all the same, until the next") {
+    SetClock clock(1000h, 10h);
+    Ages ages({}, clock);
+    ages.segment_begins(64, {});
+    ages.segment_begins_now(128);
+    CHECK(ages.deadline(128, at(1002h, 12h), 1h) == steady(13h));
+    CHECK(ages.deadline(64, at(999h, 3h), 2h) == steady(11h));
+    CHECK_FALSE(ages.same_boot(64, 128));
+    ages.segment_begins_now(192);
+    CHECK(ages.same_boot(128, 192));
+}

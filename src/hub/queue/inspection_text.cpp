@@ -59,7 +59,8 @@ json::object segment_json(const storage::ScannedSegment& segment) {
         return out;
     }
     out["records"] = segment.check.records;
-    out["used"] = segment.check.end - segment.base;
+    out["used"] = segment.check.used;
+    out["compact"] = segment.check.compact;
     out["torn"] = segment.check.torn;
     json::array damage;
     for (const auto& hole : segment.check.damage)
@@ -119,7 +120,7 @@ Verdict verify_log(const Inspection& inspection) {
         if (segment.check.torn)
             verdict.text += fmt::format(
                 "{}: what begins at offset {} was never finished, or is being written; nothing acknowledged is in it\n",
-                segment.name, segment.check.end - segment.base);
+                segment.name, segment.check.used);
     }
     for (const auto& name : inspection.log.set_aside)
         verdict.text += fmt::format("{}: a damaged original that a repair set aside\n", name);

@@ -61,6 +61,8 @@ Task<Result<>> LogQueueStore::recover(storage::Files& files, std::filesystem::pa
     else
         options.segment_bytes = std::min(options.segment_bytes, limits_.bytes_on_disk / 8);
 
+    limits_.segment_bytes = options.segment_bytes;
+
     Recovery recovery(ages_);
     auto log = co_await storage::SegmentLog::open(files, folder, worker, executor_, options, *this, recovery);
     if (!log) co_return fail(log.error().while_doing("opening the queues"));
@@ -215,8 +217,7 @@ void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const mod
 
 // --- the log speaks
 
-std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
-    ages_.segment_begins(base, ages_.boot());
+Snapshot LogQueueStore::describe() const {
     Snapshot snapshot{ages_.boot(), ages_.now(clock_), next_endpoint_, {}, {}, {}};
     for (const auto& [name, endpoint] : endpoints_) {
         if (endpoint->number == 0) continue;
@@ -224,6 +225,12 @@ std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
         for (const auto& [priority, queue] : endpoint->queues())
             if (queue->touched()) snapshot.cursors.push_back(queue->cursor(endpoint->number));
     }
+    return snapshot;
+}
+
+std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
+    ages_.segment_begins_now(base);
+    auto snapshot = describe();
     snapshot.summaries = tallies_.to_tell(base, [this](LogPosition other) { return log_->end_of(other); });
     return {kind(RecordKind::snapshot), encode_snapshot(snapshot)};
 }
@@ -273,6 +280,19 @@ void LogQueueStore::write_cursors() {
     }
 }
 
+Task<Result<>> LogQueueStore::make_cursors_durable() {
+    write_cursors();
+    // Records become durable in their order: one more tells of all.
+    for (const auto& [name, endpoint] : endpoints_) {
+        if (endpoint->number == 0 || endpoint->queues().empty()) continue;
+        const auto& queue = *endpoint->queues().begin()->second;
+        const auto staged = log_->stage(kind(RecordKind::cursor), encode_cursor(queue.cursor(endpoint->number)), true);
+        if (!staged) co_return fail(staged.error());
+        co_return co_await log_->wait(*staged);
+    }
+    co_return Result<>{};
+}
+
 Task<> LogQueueStore::keep_cursors() {
     for (;;) {
         co_await cursors_wanted_.wait();
@@ -293,6 +313,7 @@ Task<> LogQueueStore::remove_segments() {
             tallies_.removed(base);
         }
         co_await log_->remove(std::move(unwanted));
+        co_await compactor_.pass();
     }
 }
 
@@ -310,6 +331,7 @@ Task<> LogQueueStore::sweep() {
         std::vector<LogEndpoint*> all;
         for (const auto& [name, endpoint] : endpoints_) all.push_back(endpoint.get());
         for (auto* endpoint : all) co_await endpoint->expire();
+        segments_freed_.set();
         co_await clock_.sleep(least_sweep_interval);
         sweep_wanted_.reset();
     }

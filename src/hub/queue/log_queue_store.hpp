@@ -8,6 +8,7 @@
 
 #include "base/task_scope.hpp"
 #include "hub/queue/age.hpp"
+#include "hub/queue/compactor.hpp"
 #include "hub/queue/queue.hpp"
 #include "hub/queue/queue_store.hpp"
 #include "hub/queue/recovery.hpp"
@@ -77,6 +78,7 @@ public:
 
 private:
     friend class LogEndpoint;
+    friend class Compactor;
     struct RecentTarget {
         Queue* queue;
         std::uint64_t era;
@@ -94,6 +96,7 @@ private:
     std::pair<std::uint8_t, std::string> snapshot(LogPosition base) override;
     void written(LogPosition begin, LogPosition end, const Result<>& outcome) override;
 
+    [[nodiscard]] Snapshot describe() const;  // without summaries
     [[nodiscard]] Task<> restore_queues(Recovery& recovery);
     [[nodiscard]] Task<> count_part(LogPosition base, std::vector<Recovery::Part>& parts);
     [[nodiscard]] LogEndpoint& endpoint_of(std::string_view name);
@@ -105,6 +108,8 @@ private:
                  const EnqueuedAt& enqueued);
     void acknowledged();
     void write_cursors();
+    // Everything that is done now is durable then.
+    [[nodiscard]] Task<Result<>> make_cursors_durable();
     [[nodiscard]] Task<> keep_cursors();
     [[nodiscard]] Task<> remove_segments();
     [[nodiscard]] Task<> sweep();
@@ -118,6 +123,7 @@ private:
     SegmentUse use_;
     Tallies tallies_;
     std::unique_ptr<storage::SegmentLog> log_;
+    Compactor compactor_{*this};
 
     std::map<std::string, std::unique_ptr<LogEndpoint>, std::less<>> endpoints_;  // never removed
     EndpointNumber next_endpoint_{1};

@@ -23,6 +23,11 @@ void SegmentUse::subtract(LogPosition base, std::uint64_t count) {
     freed_ = true;
 }
 
+std::uint64_t SegmentUse::count(LogPosition base) const {
+    const auto found = wanted_.find(base);
+    return found == wanted_.end() ? 0 : found->second;
+}
+
 void Queue::count(LogPosition segment, std::uint64_t added) {
     pending_[segment] += added;
     length_ += added;
@@ -175,6 +180,36 @@ void Queue::clear() {
     high_ = restored_high_ = first_due_ = 0;
     restored_holes_.clear();
     changed = false;
+}
+
+bool Queue::wants(LogPosition at, LogPosition segment) const {
+    if (behind_ && at >= *behind_)
+        return pending_.contains(segment) && (at >= restored_high_ || std::ranges::binary_search(restored_holes_, at));
+    const auto found = std::ranges::lower_bound(entries_, at, {}, [](const Entry& entry) { return entry.held.at; });
+    return found != entries_.end() && found->held.at == at && found->state != State::done;
+}
+
+void Queue::merge_segments(const std::vector<LogPosition>& gone, LogPosition into) {
+    std::uint64_t moved = 0;
+    for (const auto segment : gone) {
+        const auto found = pending_.find(segment);
+        if (found == pending_.end()) continue;
+        const auto count = found->second;
+        pending_.erase(found);
+        pending_[into] += count;
+        use_.add(into, count);
+        use_.subtract(segment, count);
+        moved += count;
+    }
+    if (moved == 0) return;
+    for (auto& entry : entries_)
+        if (std::ranges::binary_search(gone, entry.held.segment)) entry.held.segment = into;
+}
+
+bool Queue::has_in_flight(LogPosition segment) const {
+    return in_flight_ > 0 && std::ranges::any_of(entries_, [segment](const Entry& entry) {
+               return entry.state == State::in_flight && entry.held.segment == segment;
+           });
 }
 
 void Queue::caught_up_to(LogPosition at) {

@@ -29,6 +29,7 @@ public:
     void add(LogPosition base, std::uint64_t count) { wanted_[base] += count; }
     void subtract(LogPosition base, std::uint64_t count);
     [[nodiscard]] bool wanted(LogPosition base) const { return wanted_.contains(base); }
+    [[nodiscard]] std::uint64_t count(LogPosition base) const;
     // Whether a segment became unwanted since this was asked last.
     [[nodiscard]] bool take_freed() { return std::exchange(freed_, false); }
 
@@ -71,6 +72,12 @@ public:
     // It could not be stored after all.
     void withdraw(LogPosition at, LogPosition segment);
     void clear();
+
+    // Whether the message there, one of this queue's, is not done.
+    [[nodiscard]] bool wants(LogPosition at, LogPosition segment) const;
+    // A compaction made one segment of several.
+    void merge_segments(const std::vector<LogPosition>& gone, LogPosition into);
+    [[nodiscard]] bool has_in_flight(LogPosition segment) const;
 
     // Messages from here on are in the log and not in the window.
     [[nodiscard]] std::optional<LogPosition> behind() const { return behind_; }

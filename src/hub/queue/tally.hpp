@@ -1,11 +1,14 @@
 // What each segment holds for which queue, so that a full segment need not be read again when the log is opened.
 //
+// A compact segment tells of itself: its own word is newer than what others say of what it was made of.
+//
 // Promise: a summary that is given out covers its whole segment, or is not given out.
 // Bounds:  about 50 bytes for each queue of each segment that is there.
 #pragma once
 
 #include "hub/queue/records.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -19,8 +22,13 @@ public:
         std::vector<QueueTally> queues;
         std::int64_t last_seen{0};  // monotonic, of its boot
         bool complete{true};
-        LogPosition end{0};     // known when it was summarised
-        LogPosition holder{0};  // the segment whose snapshot has the summary; 0: none
+        LogPosition end{0};                 // known when it was summarised
+        std::optional<LogPosition> holder;  // the segment whose snapshot has the summary
+        // How many deliveries were wanted when somebody looked which messages that were; at first, how many there are.
+        std::optional<std::uint64_t> wanted_when_seen;
+
+        [[nodiscard]] std::uint64_t deliveries() const;
+        void add(LogPosition at, const StoredTarget& target, std::int64_t monotonic);
     };
 
     void add(LogPosition segment, LogPosition at, const StoredTarget& target, std::int64_t monotonic);
@@ -31,6 +39,14 @@ public:
     // A summary that was found in the snapshot of `holder`.
     void found(const SegmentSummary& summary, LogPosition holder);
     [[nodiscard]] const Segment* find(LogPosition segment) const;
+    // Somebody looked: so many deliveries are wanted.
+    void seen(LogPosition segment, std::uint64_t wanted) { segments_[segment].wanted_when_seen = wanted; }
+
+    // What the snapshots of these segments say of others that are there.
+    template <class EndOf>
+    [[nodiscard]] std::vector<SegmentSummary> told_by(const std::vector<LogPosition>& bases, EndOf end_of) const;
+    // These became one, `bases.front()`, which tells of itself and of what they told.
+    void compacted(const std::vector<LogPosition>& bases, Segment now);
 
     // What the snapshot of a new segment has to say: every full segment that no other one tells of. `end_of` is where
     // a segment ends, 0 when it is gone.
@@ -42,11 +58,21 @@ private:
 };
 
 template <class EndOf>
+std::vector<SegmentSummary> Tallies::told_by(const std::vector<LogPosition>& bases, EndOf end_of) const {
+    const auto among = [&bases](LogPosition base) { return std::ranges::find(bases, base) != bases.end(); };
+    std::vector<SegmentSummary> summaries;
+    for (const auto& [base, segment] : segments_)
+        if (segment.complete && segment.holder && among(*segment.holder) && !among(base) && end_of(base) != 0)
+            summaries.push_back({base, segment.end, segment.last_seen, segment.queues});
+    return summaries;
+}
+
+template <class EndOf>
 std::vector<SegmentSummary> Tallies::to_tell(LogPosition new_segment, EndOf end_of) {
     std::erase_if(segments_, [&](const auto& each) { return each.first != new_segment && end_of(each.first) == 0; });
     std::vector<SegmentSummary> summaries;
     for (auto& [base, segment] : segments_) {
-        if (base == new_segment || !segment.complete || (segment.holder != 0 && end_of(segment.holder) != 0)) continue;
+        if (base == new_segment || !segment.complete || (segment.holder && end_of(*segment.holder) != 0)) continue;
         segment.end = end_of(base);
         segment.holder = new_segment;
         summaries.push_back({base, segment.end, segment.last_seen, segment.queues});
