@@ -161,12 +161,22 @@ std::optional<RecoveredSegment> SegmentDisk::trust(const Head& head, LogPosition
     return RecoveredSegment{head.base, *end, head.size, 0, false, false};
 }
 
+Result<> SegmentDisk::sync_recovered(const std::vector<LogPosition>& read) {
+    for (const auto base : read) {
+        const auto file = files_.open(path_of(base), Files::Mode::read);
+        if (!file) return fail(file.error());
+        if (auto synced = (*file)->sync_data(); !synced) return synced;
+    }
+    return read.empty() ? Result<>{} : files_.sync_folder(folder_);
+}
+
 Result<std::vector<RecoveredSegment>> SegmentDisk::recover(LogReader& reader) {
     const auto bases = list_segments();
     if (!bases) return fail(bases.error());
     std::vector<Head> heads;
     for (const auto base : *bases) heads.push_back(read_head(base, reader));
     std::vector<RecoveredSegment> segments;
+    std::vector<LogPosition> read;
     for (std::size_t n = 0; n < heads.size(); ++n) {
         const auto base = heads[n].base;
         const bool last = n + 1 == heads.size();
@@ -179,8 +189,11 @@ Result<std::vector<RecoveredSegment>> SegmentDisk::recover(LogReader& reader) {
         }
         auto found = recover_one(base, durable, last, reader);
         if (!found) return fail(found.error());
-        if (*found) segments.push_back(**found);
+        if (!*found) continue;
+        segments.push_back(**found);
+        read.push_back(base);
     }
+    if (auto synced = sync_recovered(read); !synced) return fail(synced.error());
     limit_quarantine();
     return segments;
 }
