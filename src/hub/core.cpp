@@ -19,6 +19,7 @@ namespace json = boost::json;
 Core::Core(CoreParts parts)
     : parts_(std::move(parts)),
       settings_(parts_.settings),
+      router_(settings_.durability),
       intake_(router_, *parts_.queues, parts_.platform.random, settings_.own),
       scope_(*parts_.state, parts_.platform.clock, parts_.platform.executor,
              {.refresh = settings_.scope_refresh, .ask_again = settings_.scope_refresh_delay}),
@@ -65,6 +66,7 @@ Result<> Core::connect_parts() {
         mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt, {}, nullptr},
         settings_.most_clients);
 
+    own_twin_->on_size_limit([this](std::uint64_t bytes) { parts_.queues->set_size_limit(bytes); });
     sessions_->add(*pumps_);
     sessions_->add(methods_);
     sessions_->add(*own_twin_);

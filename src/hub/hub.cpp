@@ -76,7 +76,8 @@ private:
         auto state = co_await StateStore::open(settings.folder / "hub.db", *state_worker_, certificates_->key_wrapper(),
                                                platform_.random);
         if (!state) co_return fail(state.error());
-        const QueueLimits limits{.bytes_on_disk = co_await stored_size_limit(**state, settings.own)};
+        auto limits = settings.store;
+        limits.bytes_on_disk = co_await stored_size_limit(**state, settings.own);
         auto queues = co_await QueueStore::open(files, settings.folder / "queue", *log_worker_, platform_.clock,
                                                 platform_.executor, limits);
         if (!queues) co_return fail(queues.error().while_doing("opening the message store"));

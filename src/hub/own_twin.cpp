@@ -92,6 +92,7 @@ Task<> OwnTwin::apply() {
                    configured_.is_set() ? ", the one before stays" : "", parsed.error().text);
         co_return;
     }
+    if (size_limit_) size_limit_(parsed->config.store_limit_bytes.value_or(0));
     auto problems = std::move(parsed->problems);
     for (auto& problem : router_.configure(parsed->config, own_)) problems.push_back(std::move(problem));
     std::string texts;

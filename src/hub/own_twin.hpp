@@ -13,6 +13,8 @@
 #include "hub/router.hpp"
 #include "hub/twins.hpp"
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -27,6 +29,8 @@ public:
     [[nodiscard]] Task<> run();
     // The twin in Twins has changed; `confirmed`: what it says comes from the cloud in this run.
     void changed(bool confirmed);
+    // Called with storeLimits.maxSizeBytes of each configuration that comes into force; 0: none is set.
+    void on_size_limit(std::function<void(std::uint64_t bytes)> tell) { size_limit_ = std::move(tell); }
     // Set once a configuration is in force.
     [[nodiscard]] Event& configured() { return configured_; }
 
@@ -48,6 +52,7 @@ private:
     Router& router_;
     Pumps& pumps_;
     Clock& clock_;
+    std::function<void(std::uint64_t)> size_limit_;
     Event configured_;
     Event news_;  // something to apply or to report
     bool to_apply_{false};
@@ -58,7 +63,7 @@ private:
     std::map<std::string, Client> clients_;
 };
 
-// storeLimits.maxSizeBytes of the last known configuration; 0: none is set. It holds from the start of the hub on.
+// storeLimits.maxSizeBytes of the last known configuration; 0: none is set. It holds before the twin is read.
 [[nodiscard]] Task<std::uint64_t> stored_size_limit(StateStore& state, model::Identity own);
 
 // The key of a client in the twin: '.', '$', '#' and ' ' can't stand in property names.

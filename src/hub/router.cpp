@@ -14,9 +14,10 @@ struct Router::Compiled {
     std::string input_name;
     std::uint32_t priority;
     std::optional<std::chrono::seconds> time_to_live;
+    Durability durability;
 };
 
-Router::Router() = default;
+Router::Router(Durability otherwise) : otherwise_(otherwise) {}
 Router::~Router() = default;
 
 std::size_t Router::size() const { return routes_.size(); }
@@ -49,8 +50,8 @@ std::vector<model::ConfigProblem> Router::configure(const model::HubConfig& conf
             continue;
         }
         auto input_name = *input ? (*input)->name() : std::string();
-        routes.push_back(
-            {std::move(*route), std::move(*input), std::move(input_name), one.priority, time_to_live_of(one, config)});
+        routes.push_back({std::move(*route), std::move(*input), std::move(input_name), one.priority,
+                          time_to_live_of(one, config), one.durability.value_or(otherwise_)});
     }
     routes_ = std::move(routes);
     return problems;
@@ -62,12 +63,15 @@ std::vector<QueueTarget> Router::targets(const model::Message& message, const mo
     for (const auto& compiled : routes_) {
         if (!route::matches(compiled.route, view)) continue;
         QueueTarget target{compiled.input ? compiled.input_name : upstream_endpoint(sender), compiled.priority,
-                           compiled.time_to_live};
+                           compiled.time_to_live, compiled.durability};
         const auto same = std::ranges::find(targets, target.endpoint, &QueueTarget::endpoint);
-        if (same == targets.end())
+        if (same == targets.end()) {
             targets.push_back(std::move(target));
-        else if (target.priority < same->priority)
-            *same = std::move(target);
+            continue;
+        }
+        const auto durability = std::max(same->durability, target.durability);
+        if (target.priority < same->priority) *same = std::move(target);
+        same->durability = durability;
     }
     return targets;
 }

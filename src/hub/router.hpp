@@ -1,7 +1,8 @@
 // Which queues a message goes to, by the routes in force.
 //
 // Promises: every route is looked at; one target per endpoint, with the lowest priority number among the routes that
-//           lead there, and that route's time to live. Evaluation never fails and never waits.
+//           lead there, and that route's time to live; the durability is the strongest of them. Evaluation never
+//           fails and never waits.
 #pragma once
 
 #include "hub/endpoints.hpp"
@@ -17,7 +18,8 @@ namespace skerry::hub {
 
 class Router {
 public:
-    Router();
+    // `otherwise`: the durability of routes that ask for none.
+    explicit Router(Durability otherwise = Durability::disk);
     ~Router();
 
     // Puts the routes of `config` in force, those that compile; says what is wrong with the others.
@@ -30,6 +32,7 @@ public:
 
 private:
     struct Compiled;
+    Durability otherwise_;
     std::vector<Compiled> routes_;
 };
 

@@ -46,6 +46,23 @@ TEST_CASE("every matching route counts; one target per endpoint, with the most i
     CHECK(router.inputs().size() == 1);
 }
 
+TEST_CASE("the strongest durability among the routes to an endpoint holds, the hub's where a route says nothing") {
+    for (const auto otherwise : {Durability::memory, Durability::disk}) {
+        Router router(otherwise);
+        model::HubConfig config;
+        config.routes = {route("first", "FROM /messages/* INTO $upstream", 1),
+                         route("second", "FROM /messages/modules/sensor/* INTO $upstream", 5),
+                         route("local", R"(FROM /messages/* INTO BrokeredEndpoint("/modules/filter/inputs/in"))")};
+        config.routes[1].durability = Durability::os;
+        CHECK(router.configure(config, own).empty());
+        const auto targets = router.targets(from_sensor("out"), sensor);
+        REQUIRE(targets.size() == 2);
+        CHECK(targets[0].priority == 1);
+        CHECK(targets[0].durability == std::max(otherwise, Durability::os));
+        CHECK(targets[1].durability == otherwise);
+    }
+}
+
 TEST_CASE("messages upstream have a queue per sender") {
     Router router;
     model::HubConfig config;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <initializer_list>
 
 namespace skerry::hub {
 
@@ -41,19 +42,45 @@ public:
     Result<> time_span(std::string_view name, Duration& out) const {
         const auto text = value_of(name);
         if (!text) return {};
-        unsigned parts[3] = {};
-        const char* at = text->data();
-        const char* const end = at + text->size();
-        for (int i = 0; i < 3; ++i) {
-            const auto [stop, failed] = std::from_chars(at, end, parts[i]);
-            const bool last = i == 2;
-            if (failed != std::errc{} || parts[i] > (i == 0 ? 23U : 59U) ||
-                (last ? stop != end : stop == end || *stop != ':'))
-                return fail(Errc::malformed, fmt::format("{} is '{}'; it must be hh:mm:ss", name, *text));
-            at = stop + 1;
-        }
-        out = std::chrono::hours(parts[0]) + std::chrono::minutes(parts[1]) + std::chrono::seconds(parts[2]);
+        const auto span = parse_span(*text, 23);
+        if (!span) return fail(Errc::malformed, fmt::format("{} is '{}'; it must be hh:mm:ss", name, *text));
+        out = *span;
         return {};
+    }
+
+    // As h:mm:ss, with any number of hours, or in seconds; from a second to ten years.
+    Result<> age(std::string_view name, std::optional<std::chrono::seconds>& out) const {
+        constexpr unsigned most_hours = 10 * 365 * 24;
+        const auto text = value_of(name);
+        if (!text) return {};
+        if (text->find(':') == std::string::npos) {
+            std::uint64_t seconds = 0;
+            auto read = number(name, seconds, 1, std::uint64_t{most_hours} * 3600);
+            if (read) out = std::chrono::seconds(seconds);
+            return read;
+        }
+        out = parse_span(*text, most_hours);
+        if (out && out->count() > 0) return {};
+        return fail(Errc::malformed, fmt::format("{} is '{}'; it must be h:mm:ss or a number of seconds, and more than "
+                                                 "none",
+                                                 name, *text));
+    }
+
+    // One of a few words, each with its value.
+    template <class T>
+    Result<> choice(std::string_view name, T& out,
+                    std::initializer_list<std::pair<std::string_view, T>> choices) const {
+        const auto text = value_of(name);
+        if (!text) return {};
+        std::string words;
+        for (const auto& [word, value] : choices) {
+            if (equals_ignoring_case(*text, word)) {
+                out = value;
+                return {};
+            }
+            words += (words.empty() ? "" : " or ") + std::string(word);
+        }
+        return fail(Errc::malformed, fmt::format("{} is '{}'; it must be {}", name, *text, words));
     }
 
     Result<> flag(std::string_view name, bool& out) const {
@@ -76,6 +103,21 @@ public:
     }
 
 private:
+    static std::optional<std::chrono::seconds> parse_span(std::string_view text, unsigned most_hours) {
+        unsigned parts[3] = {};
+        const char* at = text.data();
+        const char* const end = at + text.size();
+        for (int i = 0; i < 3; ++i) {
+            const auto [stop, failed] = std::from_chars(at, end, parts[i]);
+            const bool last = i == 2;
+            if (failed != std::errc{} || parts[i] > (i == 0 ? most_hours : 59U) ||
+                (last ? stop != end : stop == end || *stop != ':'))
+                return std::nullopt;
+            at = stop + 1;
+        }
+        return std::chrono::hours(parts[0]) + std::chrono::minutes(parts[1]) + std::chrono::seconds(parts[2]);
+    }
+
     const daemonapi::Environment& environment_;
 };
 
@@ -135,6 +177,19 @@ Result<> read_limits(const Reader& reader, Settings& settings) {
     return {};
 }
 
+Result<> read_store(const Reader& reader, Settings& settings) {
+    using enum Durability;
+    for (const auto& read : {
+             reader.choice("SKERRY_DURABILITY", settings.durability, {{"disk", disk}, {"os", os}, {"memory", memory}}),
+             reader.choice("SKERRY_STORE_POLICY", settings.store.when_full,
+                           {{"refuse", FullPolicy::refuse}, {"drop-oldest", FullPolicy::drop_oldest}}),
+             reader.age("SKERRY_STORE_MAX_AGE", settings.store.greatest_age),
+         })
+        if (!read) return read;
+    settings.store.of_acknowledgements = settings.durability;
+    return {};
+}
+
 Result<model::Identity> own_identity(const daemonapi::Environment& environment) {
     auto device = environment.require("IOTEDGE_DEVICEID");
     if (!device) return fail(device.error());
@@ -169,6 +224,7 @@ Result<Settings> read_settings(const daemonapi::Environment& environment) {
 
     if (auto read = read_mqtt(reader, settings.mqtt); !read) return fail(read.error());
     if (auto read = read_limits(reader, settings); !read) return fail(read.error());
+    if (auto read = read_store(reader, settings); !read) return fail(read.error());
     return settings;
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "daemonapi/workload_client.hpp"
+#include "hub/queue/queue_store.hpp"
 #include "model/identity.hpp"
 
 #include <cstdint>
@@ -38,6 +39,11 @@ struct Settings {
     std::string edge_host;         // EDGEDEVICEHOSTNAME
     std::filesystem::path folder;  // of all state
     bool folder_is_default{false};
+
+    // SKERRY_DURABILITY=disk|os|memory, of routes that ask for none, and of acknowledgements.
+    Durability durability{Durability::disk};
+    // SKERRY_STORE_POLICY=refuse|drop-oldest; SKERRY_STORE_MAX_AGE, as h:mm:ss or in seconds. The twin has the size.
+    QueueLimits store;
 
     MqttSettings mqtt;
     std::size_t most_clients{100};                          // MaxConnectedClients

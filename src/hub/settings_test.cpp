@@ -31,6 +31,9 @@ TEST_CASE("what the agent sets is enough, and the rest has the existing hub's de
     CHECK(settings.mqtt.largest_packet == 262144);
     CHECK(settings.most_clients == 100);
     CHECK(settings.scope_refresh == 1h);
+    CHECK(settings.durability == Durability::disk);
+    CHECK(settings.store.when_full == FullPolicy::refuse);
+    CHECK_FALSE(settings.store.greatest_age);
     CHECK(settings.folder_is_default);
     CHECK(settings.folder == std::filesystem::path("./edgeHub"));
 }
@@ -41,6 +44,17 @@ TEST_CASE("names are found without case, nested ones with two underscores") {
     CHECK(with("storagefolder", "/var/lib/x").value().folder == std::filesystem::path("/var/lib/x/edgeHub"));
     CHECK(with("IOTEDGE_GATEWAYHOSTNAME", "parent").value().dial_host() == "parent");
     CHECK_FALSE(with("ClientCertAuthEnabled", "False").value().mqtt.ask_for_client_certificate);
+}
+
+TEST_CASE("how messages are kept can be set") {
+    const auto settings = with("SKERRY_DURABILITY", "os").value();
+    CHECK(settings.durability == Durability::os);
+    CHECK(settings.store.of_acknowledgements == Durability::os);
+    CHECK(with("SKERRY_DURABILITY", "Memory").value().durability == Durability::memory);
+    CHECK(with("SKERRY_STORE_POLICY", "drop-oldest").value().store.when_full == FullPolicy::drop_oldest);
+    CHECK(with("SKERRY_STORE_MAX_AGE", "90").value().store.greatest_age == 90s);
+    CHECK(with("SKERRY_STORE_MAX_AGE", "48:00:01").value().store.greatest_age == 48h + 1s);
+    CHECK_FALSE(with("StorageFolder", "/var/lib/x").value().folder_is_default);
 }
 
 TEST_CASE("what is missing or wrong is named, with what it must be") {
@@ -62,6 +76,11 @@ TEST_CASE("what is missing or wrong is named, with what it must be") {
         {"mqttSettings__MaxKeepAliveTimeout", "10"},
         {"mqttSettings__MaxKeepAliveTimeout", "00:61:00"},
         {"ClientCertAuthEnabled", "yes"},
+        {"SKERRY_DURABILITY", "ssd"},
+        {"SKERRY_STORE_POLICY", "drop"},
+        {"SKERRY_STORE_MAX_AGE", "0"},
+        {"SKERRY_STORE_MAX_AGE", "0:00:00"},
+        {"SKERRY_STORE_MAX_AGE", "1:60:00"},
         {"SKERRY_MQTT_PLAIN_LISTEN", "1883"},
         {"SKERRY_MQTT_PLAIN_LISTEN", "127.0.0.1:x"},
     };

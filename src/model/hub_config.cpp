@@ -16,7 +16,8 @@ namespace skerry::model {
 namespace json = boost::json;
 
 namespace {
-// A route is a text, or from schema 1.1 on an object with priority and time to live. nullopt for a blank one.
+// A route is a text, or from schema 1.1 on an object with priority, time to live and durability. nullopt for a blank
+// one.
 std::optional<RouteConfig> read_route(std::string name, const json::value& entry, int minor, std::string& problem) {
     RouteConfig route;
     route.name = std::move(name);
@@ -29,6 +30,11 @@ std::optional<RouteConfig> read_route(std::string name, const json::value& entry
         route.priority = static_cast<std::uint32_t>(fields.number("priority", 9).value_or(default_route_priority));
         const auto time_to_live = fields.number("timeToLiveSecs", std::numeric_limits<std::uint32_t>::max());
         route.time_to_live_seconds = static_cast<std::uint32_t>(time_to_live.value_or(0));
+        if (const auto durability = fields.text("durability"); !durability.empty()) {
+            route.durability = parse_durability(durability);
+            if (!route.durability)
+                fields.complain("durability", fmt::format("'{}' is none: must be {}", durability, durability_names));
+        }
     } else if (entry.is_object()) {
         problem = fmt::format("{}: an object needs schemaVersion 1.1; write the route as a text", where);
     } else {

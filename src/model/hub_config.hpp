@@ -4,6 +4,7 @@
 //           reliable (schema version, missing sections, wrong store settings) is refused whole.
 #pragma once
 
+#include "base/durability.hpp"
 #include "base/result.hpp"
 
 #include <boost/json/fwd.hpp>
@@ -22,6 +23,7 @@ struct RouteConfig {
     std::string text;  // "FROM … INTO …", not compiled yet
     std::uint32_t priority{default_route_priority};
     std::uint32_t time_to_live_seconds{0};  // 0: the global one
+    std::optional<Durability> durability;   // absent: the hub's
 };
 
 // In seconds, of the messages of a route: its own, else the global one; nullopt: for ever.

@@ -18,7 +18,7 @@ Result<model::ParsedHubConfig> parse(std::string_view text) {
 TEST_CASE("routes are texts or objects, and come in the order of their names") {
     const auto parsed = parse(R"({"schemaVersion":"1.2","routes":{
         "z":"FROM /* INTO $upstream",
-        "a":{"route":"FROM /messages/* INTO $upstream","priority":0,"timeToLiveSecs":60},
+        "a":{"route":"FROM /messages/* INTO $upstream","priority":0,"timeToLiveSecs":60,"durability":"os"},
         "m":{"route":"FROM /x INTO $upstream"}, "blank":" ", "gone":null},
         "storeAndForwardConfiguration":{"timeToLiveSecs":100,"storeLimits":{"maxSizeBytes":12345678901}},
         "mqttBroker":{}, "$version":4})");
@@ -31,9 +31,11 @@ TEST_CASE("routes are texts or objects, and come in the order of their names") {
     CHECK(config.routes[0].text == "FROM /messages/* INTO $upstream");
     CHECK(config.routes[0].priority == 0);
     CHECK(config.routes[0].time_to_live_seconds == 60);
+    CHECK(config.routes[0].durability == Durability::os);
     CHECK(config.routes[1].name == "m");
     CHECK(config.routes[1].priority == model::default_route_priority);
     CHECK(config.routes[1].time_to_live_seconds == 0);
+    CHECK_FALSE(config.routes[1].durability);
     CHECK(config.routes[2].name == "z");
     CHECK(config.time_to_live_seconds == 100U);
     CHECK(config.store_limit_bytes == 12345678901U);
@@ -56,7 +58,8 @@ TEST_CASE("a negative time to live means for ever") {
 TEST_CASE("a bad route is reported by name and the others stay usable") {
     const auto parsed = parse(R"({"schemaVersion":"1.1","storeAndForwardConfiguration":{},"routes":{
         "good":"FROM /* INTO $upstream","number":7,"far":{"route":"FROM /* INTO $upstream","priority":10},
-        "empty":{"priority":1},"late":{"route":"FROM /* INTO $upstream","timeToLiveSecs":-1}}})");
+        "empty":{"priority":1},"late":{"route":"FROM /* INTO $upstream","timeToLiveSecs":-1},
+        "safe":{"route":"FROM /* INTO $upstream","durability":"Disc"}}})");
     REQUIRE(parsed);
     REQUIRE(parsed->config.routes.size() == 1);
     CHECK(parsed->config.routes[0].name == "good");
@@ -66,7 +69,8 @@ TEST_CASE("a bad route is reported by name and the others stay usable") {
                           {"number", "route 'number': must be a text or an object"},
                           {"far", "route 'far'.priority: must be a whole number in 0..9"},
                           {"empty", "route 'empty'.route: is missing"},
-                          {"late", "route 'late'.timeToLiveSecs: must be a whole number in 0..4294967295"}});
+                          {"late", "route 'late'.timeToLiveSecs: must be a whole number in 0..4294967295"},
+                          {"safe", "route 'safe'.durability: 'Disc' is none: must be disk, os or memory"}});
 }
 
 TEST_CASE("route objects need schema 1.1") {

@@ -42,7 +42,8 @@ const std::vector<LogPosition> places{base + 64, base + 4000, base + 20000, base
 
 struct Reader final : SegmentLog::Owner, LogReader {
     std::pair<std::uint8_t, std::string> snapshot(LogPosition) override { return {snapshot_kind, "snapshot"}; }
-    void written(LogPosition, LogPosition, const Result<>&) override {}
+    void stored(LogPosition, Durability) override {}
+    void refused(LogPosition, const Error&) override {}
     void first(const LogRecord& record) override { firsts.emplace_back(record.payload); }
     std::optional<LogPosition> known_end(LogPosition) override { return std::nullopt; }
     void visit(LogPosition, const LogRecord& record) override {

@@ -30,7 +30,7 @@ Result<> SegmentDisk::create(const GroupWrite& group) {
     const auto path = path_of(group.base);
     auto file = files_.open(path, Files::Mode::create);
     if (!file) return fail(file.error());
-    active_ = Open{group.base, std::move(*file)};
+    active_ = Open{group.base, std::move(*file), true};
     return active_->file->allocate(group.create_size);
 }
 
@@ -42,9 +42,26 @@ Result<> SegmentDisk::write_and_sync(const GroupWrite& group) {
     if (!active_ || active_->base != group.base)
         return fail(Errc::internal, fmt::format("'{}' is not the segment being written", path_of(group.base).native()));
     if (auto written = active_->file->write_at(group.offset, group.bytes); !written) return written;
+    return group.sync ? sync_active() : Result<>{};
+}
+
+Result<> SegmentDisk::sync_active() {
     if (auto synced = active_->file->sync_data(); !synced) return synced;
-    if (creates) return files_.sync_folder(folder_);
+    if (!active_->nameless) return {};
+    if (auto synced = files_.sync_folder(folder_); !synced) return synced;
+    active_->nameless = false;
     return {};
+}
+
+Result<> SegmentDisk::sync(LogPosition base, LogPosition end) {
+    if (!active_ || active_->base != base)
+        return fail(Errc::internal, fmt::format("'{}' is not the segment being written", path_of(base).native()));
+    auto done = sync_active();
+    if (done) return done;
+    // What publishers were told is written stays: it may be readable when the process ends now.
+    (void)active_->file->truncate(end - base);
+    active_.reset();
+    return done;
 }
 
 Result<> SegmentDisk::write(const GroupWrite& group) {
@@ -70,7 +87,7 @@ Result<File*> SegmentDisk::open_for_reading(LogPosition base) {
     auto file = files_.open(path_of(base), Files::Mode::read);
     if (!file) return fail(file.error());
     if (readers_.size() >= kept_readers) readers_.erase(readers_.begin());
-    readers_.push_back({base, std::move(*file)});
+    readers_.push_back({base, std::move(*file), false});
     return readers_.back().file.get();
 }
 

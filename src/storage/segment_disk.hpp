@@ -46,6 +46,7 @@ struct GroupWrite {
     std::string bytes;
     std::uint64_t create_size{0};  // 0: the file is there
     std::uint64_t reserve{0};      // must be left on the disk after creating
+    bool sync{true};
 };
 
 struct ChunkRead {
@@ -75,8 +76,11 @@ public:
     // Where the log must go on so that no position comes twice; known after recover().
     [[nodiscard]] LogPosition next_base() const { return next_base_; }
 
-    // Writes and syncs. On an error the file is cut, or removed, as far as the disk lets us.
+    // Writes, and syncs if asked to. On an error the file is cut to what was there before, or removed, as far as the
+    // disk lets us.
     [[nodiscard]] Result<> write(const GroupWrite& group);
+    // Makes durable what was written to the segment, up to `end`. On an error it is not written to any more.
+    [[nodiscard]] Result<> sync(LogPosition base, LogPosition end);
     // Visits whole records of about `at_most` bytes, one at least; returns where to go on.
     [[nodiscard]] Result<LogPosition> read(const ChunkRead& chunk, const Visitor& visit);
     void remove(LogPosition base);
@@ -114,11 +118,15 @@ private:
     [[nodiscard]] Result<LogPosition> read_compact(File& file, const ChunkRead& chunk, const Visitor& visit);
     [[nodiscard]] Result<> create(const GroupWrite& group);
     [[nodiscard]] Result<> write_and_sync(const GroupWrite& group);
+    [[nodiscard]] Result<> sync_active();
+    // What a process that was killed has written need not be on the disk yet.
+    [[nodiscard]] Result<> sync_recovered(const std::vector<LogPosition>& read);
     [[nodiscard]] Result<File*> open_for_reading(LogPosition base);
 
     struct Open {
         LogPosition base;
         std::unique_ptr<File> file;
+        bool nameless{false};  // the folder's entry is not durable yet
     };
 
     Files& files_;

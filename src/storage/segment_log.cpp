@@ -10,17 +10,21 @@
 
 namespace skerry::storage {
 
-// Records that become durable together: one write and one sync in one segment.
+namespace {
+constexpr std::size_t worth_writing = 256 * 1024;  // of records that ask for nothing
+}
+
+// Records that are written together, in one segment.
 struct SegmentLog::Group {
-    Group(Executor executor, LogPosition first) : begin(first), end(first), done(std::move(executor)) {}
-    LogPosition begin;
-    LogPosition end;
     LogPosition base{0};
+    LogPosition begin{0};
+    LogPosition end{0};
     std::uint64_t create_size{0};
     bool essential{false};
+    Durability strongest{Durability::memory};  // what its records ask for
+    bool hasty{false};                         // one of them needn't wait for a sync
     std::string bytes;
-    Result<> outcome;
-    Event done;
+    std::optional<Result<>> outcome;  // once it is durable, or will never be
 };
 
 SegmentLog::SegmentLog(std::shared_ptr<SegmentDisk> disk, Worker& worker, Executor executor, SegmentLogOptions options,
@@ -40,8 +44,6 @@ SegmentLog::~SegmentLog() = default;
 Task<Result<std::unique_ptr<SegmentLog>>> SegmentLog::open(Files& files, std::filesystem::path folder, Worker& worker,
                                                            Executor executor, SegmentLogOptions options, Owner& owner,
                                                            LogReader& reader) {
-    options.segment_bytes =
-        std::clamp<std::uint64_t>(options.segment_bytes, 4096, 64 * 1024 * 1024) & ~std::uint64_t{7};
     const auto disk = std::make_shared<SegmentDisk>(files, std::move(folder));
     auto segments = co_await worker.run([&] { return disk->recover(reader); });
     if (!segments) co_return fail(segments.error().while_doing("opening the log"));
@@ -56,10 +58,16 @@ Task<Result<std::unique_ptr<SegmentLog>>> SegmentLog::open(Files& files, std::fi
         log->recovery_.cut += segment.cut ? 1 : 0;
         log->recovery_.quarantined += segment.quarantined ? 1 : 0;
     }
+    log->set_sizes(options.segment_bytes, options.reserve_bytes);
     log->next_base_ = disk->next_base();
-    log->staged_end_ = log->durable_end_;
+    log->written_end_ = log->promised_end_ = log->durable_end_;
     log->scope_.spawn("segment log", log->write_groups());
     co_return log;
+}
+
+void SegmentLog::set_sizes(std::uint64_t segment_bytes, std::uint64_t reserve_bytes) {
+    options_.segment_bytes = std::clamp<std::uint64_t>(segment_bytes, 4096, 64 * 1024 * 1024) & ~std::uint64_t{7};
+    options_.reserve_bytes = reserve_bytes;
 }
 
 bool SegmentLog::fits(std::size_t payload) const {
@@ -82,47 +90,74 @@ void SegmentLog::begin_segment(std::size_t payload, bool essential) {
     active_ = base;
     next_base_ = base + size;
     bytes_on_disk_ += size;
-    auto group = std::make_shared<Group>(executor_, base);
-    group->base = base;
-    group->create_size = size;
-    group->essential = essential;
-    group->bytes.resize(segment_header_bytes);  // filled in when it is known how far the log is durable
-    group->end = base + segment_header_bytes;
-    groups_.push_back(std::move(group));
-    put(kind, snapshot);
+    begin_group(base, base);
+    auto& group = *groups_.back();
+    group.create_size = size;
+    group.essential = essential;
+    group.bytes.resize(segment_header_bytes);  // filled in when it is known how far the log is durable
+    group.end = base + segment_header_bytes;
+    put(kind, snapshot, Durability::memory);
 }
 
-void SegmentLog::put(std::uint8_t kind, std::string_view payload) {
+void SegmentLog::begin_group(LogPosition base, LogPosition at) {
+    if (!groups_.empty() && groups_.back()->strongest == Durability::disk) promised_end_ = groups_.back()->end;
+    promised_end_ = std::max(promised_end_, durable_end_);
+    auto group = std::make_shared<Group>();
+    group->base = base;
+    group->begin = group->end = at;
+    groups_.push_back(std::move(group));
+}
+
+void SegmentLog::put(std::uint8_t kind, std::string_view payload, Durability durability) {
     auto& segment = segments_.at(*active_);
     const bool joins = !groups_.empty() && groups_.back()->base == *active_ && (groups_.size() > 1 || !writing_);
-    if (!joins) {
-        groups_.push_back(std::make_shared<Group>(executor_, segment.end));
-        groups_.back()->base = *active_;
-    }
+    if (!joins) begin_group(*active_, segment.end);
     auto& group = *groups_.back();
-    append_record(group.bytes, segment.end, kind, payload, static_cast<std::uint32_t>(segment.end - group.begin));
+    const auto unsynced = segment.end - std::max(promised_end_, *active_);
+    append_record(group.bytes, segment.end, kind, payload, static_cast<std::uint32_t>(unsynced));
     const auto size = record_bytes(payload.size());
     segment.end += size;
     group.end = segment.end;
-    staged_end_ = segment.end;
+    group.strongest = std::max(group.strongest, durability);
+    group.hasty |= durability == Durability::os;
     staged_bytes_ += size;
 }
 
-Result<SegmentLog::Staged> SegmentLog::stage(std::uint8_t kind, std::string_view payload, bool essential) {
+Result<SegmentLog::Staged> SegmentLog::stage(std::uint8_t kind, std::string_view payload, bool essential,
+                                             Durability durability) {
     if (closed_) return fail(Errc::closed, "the log is closed");
     if (payload.empty() || payload.size() > largest_record || kind == filler_kind)
         return fail(Errc::internal,
                     fmt::format("a record of kind {} and {} bytes can't be stored", kind, payload.size()));
     if (!fits(payload.size())) begin_segment(payload.size(), essential);
     const auto at = segments_.at(*active_).end;
-    put(kind, payload);
-    work_.notify();
+    put(kind, payload, durability);
+    if (work_is_due()) work_.notify();
     return Staged{at, groups_.back()};
 }
 
 Task<Result<>> SegmentLog::wait(Staged staged) {
-    co_await staged.group->done.wait();
-    co_return staged.group->outcome;
+    while (!staged.group->outcome) co_await progress_.wait();
+    co_return *staged.group->outcome;
+}
+
+void SegmentLog::settle() {
+    settle_before_ = std::max(written_end_, groups_.empty() ? 0 : groups_.back()->end);
+    work_.notify();
+}
+
+bool SegmentLog::work_is_due() const {
+    if (groups_.empty()) return false;
+    const auto& first = *groups_.front();
+    return first.strongest > Durability::memory || groups_.size() > 1 || first.begin < settle_before_ || closed_ ||
+           first.bytes.size() >= worth_writing;
+}
+
+bool SegmentLog::sync_is_due() const {
+    if (is_synced()) return false;
+    const bool settling = durable_end_ < settle_before_ && settle_before_ <= written_end_;
+    return (settling && wanted_of_written_ == Durability::os) || closed_ ||
+           written_end_ - durable_end_ >= options_.staged_bytes;
 }
 
 Task<> SegmentLog::room() {
@@ -158,68 +193,114 @@ Task<> SegmentLog::gather() {
 
 Task<> SegmentLog::write_groups() {
     for (;;) {
-        while (groups_.empty()) co_await work_.wait();
-        co_await gather();
-        const auto group = groups_.front();
-        writing_ = true;
-        if (group->create_size > 0)
-            group->bytes.replace(0, segment_header_bytes, encode_header({group->base, durable_end_}));
-        const auto offset = group->create_size > 0 ? 0 : group->begin - group->base;
-        const GroupWrite write{group->base, offset, std::move(group->bytes), group->create_size,
-                               group->essential ? 0 : options_.reserve_bytes};
-        const auto outcome = co_await worker_.run([disk = disk_, &write] { return disk->write(write); });
-        writing_ = false;
-        if (outcome)
-            group_stored(*group);
-        else
-            group_failed(outcome.error());
+        co_await remove_files();
+        if (sync_is_due())
+            co_await sync_written();
+        else if (work_is_due())
+            co_await write_group();
+        else if (removed_.empty())
+            co_await work_.wait();
         progress_.notify();
         line_->moved.notify();
     }
 }
 
-void SegmentLog::group_stored(Group& group) {
+Task<> SegmentLog::remove_files() {
+    const auto bases = std::exchange(removed_, {});
+    if (bases.empty()) co_return;
+    co_await worker_.run_job([disk = disk_, &bases] {
+        for (const auto base : bases) disk->remove(base);
+    });
+}
+
+Task<> SegmentLog::write_group() {
+    co_await gather();
+    const auto group = groups_.front();
+    // Only of the last segment may anything be lost: what a new one says of those before it is simple.
+    if (group->create_size > 0 && !is_synced()) {
+        co_await sync_written();
+        if (groups_.empty() || groups_.front() != group) co_return;
+    }
+    writing_ = true;
+    if (group->create_size > 0)
+        group->bytes.replace(0, segment_header_bytes, encode_header({group->base, durable_end_}));
+    const auto offset = group->create_size > 0 ? 0 : group->begin - group->base;
+    const bool sync = group->strongest == Durability::disk && !group->hasty;
+    const GroupWrite write{
+        group->base, offset, std::move(group->bytes), group->create_size, group->essential ? 0 : options_.reserve_bytes,
+        sync};
+    const auto outcome = co_await worker_.run([disk = disk_, &write] { return disk->write(write); });
+    writing_ = false;
+    if (!outcome) {
+        all_failed(outcome.error());
+        co_return;
+    }
+    group_written(group);
+    if (sync) {
+        all_synced();
+        co_return;
+    }
+    owner_.stored(written_end_, Durability::os);
+    if (group->strongest == Durability::disk) co_await sync_written();
+}
+
+void SegmentLog::group_written(const std::shared_ptr<Group>& group) {
     groups_.pop_front();
-    const auto from = group.create_size > 0 ? group.begin + segment_header_bytes : group.begin;
-    staged_bytes_ -= static_cast<std::size_t>(group.end - from);
-    durable_end_ = group.end;
-    segments_.at(group.base).durable_end = group.end;
-    removable_before_ = group.base;
-    owner_.written(group.begin, group.end, {});
-    group.done.set();
+    const auto from = group->create_size > 0 ? group->begin + segment_header_bytes : group->begin;
+    staged_bytes_ -= static_cast<std::size_t>(group->end - from);
+    wanted_of_written_ = std::max(wanted_of_written_, group->strongest);
+    written_base_ = group->base;
+    written_end_ = group->end;
+    if (group.use_count() > 1) awaited_.push_back(group);
+}
+
+Task<> SegmentLog::sync_written() {
+    const auto base = written_base_;
+    const auto end = written_end_;
+    promised_end_ = end;  // if this fails, all that relies on it fails with it
+    const auto outcome = co_await worker_.run([disk = disk_, base, end] { return disk->sync(base, end); });
+    if (outcome)
+        all_synced();
+    else
+        all_failed(outcome.error());
+}
+
+void SegmentLog::all_synced() {
+    durable_end_ = written_end_;
+    segments_.at(written_base_).durable_end = durable_end_;
+    removable_before_ = written_base_;
+    wanted_of_written_ = Durability::memory;
+    owner_.stored(durable_end_, Durability::disk);
+    for (const auto& group : std::exchange(awaited_, {})) group->outcome.emplace();
 }
 
 // What waits behind the failed group has places in the segment that is given up: it fails with it.
-void SegmentLog::group_failed(const Error& error) {
-    const auto failed = std::exchange(groups_, {});
-    for (const auto& group : failed) {
-        const auto found = segments_.find(group->base);
-        if (found == segments_.end()) continue;
-        auto& segment = found->second;
-        const auto kept = segment.durable_end - group->base;
-        bytes_on_disk_ -= segment.size - kept;
-        segment.size = kept;
+void SegmentLog::all_failed(const Error& error) {
+    for (const auto& group : std::exchange(groups_, {})) awaited_.push_back(group);
+    for (auto at = segments_.end(); at != segments_.begin();) {
+        auto& [base, segment] = *--at;
+        if (segment.end == segment.durable_end) break;
+        // What was written stays in the file, and comes back when the log is opened again.
+        const auto end = std::max(segment.durable_end, base == written_base_ ? written_end_ : 0);
+        bytes_on_disk_ -= segment.size - (end - base);
+        segment.size = end - base;
         segment.end = segment.durable_end;
-        if (kept == 0) segments_.erase(found);
+        if (segment.size == 0) at = segments_.erase(at);
     }
     active_.reset();
     staged_bytes_ = 0;
-    const auto begin = failed.front()->begin;
-    const auto end = staged_end_;
-    staged_end_ = durable_end_;
-    owner_.written(begin, end, fail(error));
-    for (const auto& group : failed) {
-        group->outcome = fail(error);
-        group->done.set();
-    }
+    wanted_of_written_ = Durability::memory;
+    written_end_ = promised_end_ = durable_end_;
+    for (const auto& group : std::exchange(awaited_, {})) group->outcome = Result<>(fail(error));
+    owner_.refused(durable_end_, error);
 }
 
 Task<Result<LogPosition>> SegmentLog::read(LogPosition from, std::size_t at_most, Visitor visit) {
     while (replacing_) co_await progress_.wait();
     auto segment = segments_.upper_bound(from);
     if (segment != segments_.begin() && from < std::prev(segment)->second.durable_end) --segment;
-    if (segment == segments_.end() || segment->second.durable_end == segment->first)
-        co_return std::max(from, durable_end_);
+    while (segment != segments_.end() && segment->second.durable_end == segment->first) ++segment;
+    if (segment == segments_.end()) co_return std::max(from, durable_end_);
     const auto first = segment->first + segment_header_bytes;
     const ChunkRead chunk{segment->first, std::max(from, first), segment->second.durable_end, at_most,
                           segment->second.compact};
@@ -228,16 +309,14 @@ Task<Result<LogPosition>> SegmentLog::read(LogPosition from, std::size_t at_most
 
 bool SegmentLog::removable(LogPosition base) const { return base < removable_before_; }
 
-Task<> SegmentLog::remove(std::vector<LogPosition> bases) {
+void SegmentLog::remove(std::vector<LogPosition> bases) {
     std::erase_if(bases, [&](LogPosition base) { return !removable(base) || !segments_.contains(base); });
     for (const auto base : bases) {
         bytes_on_disk_ -= segments_.at(base).size;
         segments_.erase(base);
+        removed_.push_back(base);
     }
-    if (bases.empty()) co_return;
-    co_await worker_.run_job([disk = disk_, &bases] {
-        for (const auto base : bases) disk->remove(base);
-    });
+    if (!bases.empty()) work_.notify();
 }
 
 LogPosition SegmentLog::segment_of(LogPosition at) const {
@@ -265,7 +344,8 @@ Task<> SegmentLog::close() {
     if (closed_) co_return;
     closed_ = true;
     line_->moved.notify();
-    while (!groups_.empty()) co_await progress_.wait();
+    work_.notify();
+    while (!groups_.empty() || !is_synced() || !removed_.empty()) co_await progress_.wait();
     co_await scope_.close();
     if (active_) {
         const auto end = segments_.at(*active_).durable_end;

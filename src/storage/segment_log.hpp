@@ -1,14 +1,19 @@
 // An append-only log in segments: many appends, one write and one fdatasync (docs/formats/segment_log.md).
 //
-// Promises: what wait() says is stored survives a power cut, in the order it was staged. A lone record is synced
-//           at once; records staged while a sync runs are the next group. After a failed write or sync nothing of that
-//           group is reported as stored, and the log goes on in a new segment. A full disk is Errc::full; the next
-//           record tries again.
-// Bounds:   at most `staged_bytes` wait for the disk (room() waits for less); reads return about what was asked for.
+//   stage --> group --write--> written (`os`) --sync--> durable (`disk`)       Durability: what a record asks for
+//
+// Promises: what wait() says is stored survives a power cut, in the order it was staged. A record that asks for `disk`
+//           is synced at once; records staged while a sync runs are the next group. One that asks for less is written
+//           (`os`: at once) and synced with the next group that needs it, by settle(), and before a new segment begins.
+//           After a failed write or sync nothing that was not durable is stored, and the log goes on in a new segment.
+//           A full disk is Errc::full; the next record tries again.
+// Bounds:   at most `staged_bytes` wait to be written (room() waits for less), and as many, of one segment, to be
+//           synced; reads return about what was asked for.
 // Threads:  the loop's; files are touched on the worker only. close() must be awaited before the log is destroyed
 //           while the worker has a job.
 #pragma once
 
+#include "base/durability.hpp"
 #include "base/event.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
@@ -56,8 +61,10 @@ public:
         virtual ~Owner() = default;
         // The first record of a new segment: what a reader needs when every older segment is gone.
         virtual std::pair<std::uint8_t, std::string> snapshot(LogPosition base) = 0;
-        // Records in [begin, end) are stored, or, with an error, are not and never will be.
-        virtual void written(LogPosition begin, LogPosition end, const Result<>& outcome) = 0;
+        // All records before `end` are written (`os`) or durable (`disk`).
+        virtual void stored(LogPosition end, Durability as) = 0;
+        // Of what was staged so far nothing from `begin` on is stored, nor will be, also if it was written.
+        virtual void refused(LogPosition begin, const Error& error) = 0;
     };
 
     using Visitor = std::function<void(const LogRecord&)>;
@@ -75,10 +82,14 @@ public:
         std::shared_ptr<Group> group;
     };
     // Gives the record its place; it is written as soon as the disk is free. `payload`: 1 byte to largest_record.
-    // Essential records may use the reserve: those that lead to space being freed.
-    [[nodiscard]] Result<Staged> stage(std::uint8_t kind, std::string_view payload, bool essential = false);
-    // Waits until the record is stored.
+    // Essential records may use the reserve: those that lead to space being freed. `memory`: it is written with other
+    // records, or by settle().
+    [[nodiscard]] Result<Staged> stage(std::uint8_t kind, std::string_view payload, bool essential = false,
+                                       Durability durability = Durability::disk);
+    // Waits until the record is durable, which is by settle() or later when it didn't ask for that.
     [[nodiscard]] Task<Result<>> wait(Staged staged);
+    // Has everything written that is staged, and synced what asked for `os`.
+    void settle();
     // Waits until less than `staged_bytes` wait for the disk; first come, first served.
     [[nodiscard]] Task<> room();
     // Nobody need wait now.
@@ -88,11 +99,15 @@ public:
     // worker. Returns where to go on; there is more while that is before durable_end().
     [[nodiscard]] Task<Result<LogPosition>> read(LogPosition from, std::size_t at_most, Visitor visit);
 
-    // Removes full segments that nobody wants any more; those that aren't removable() are left alone.
-    [[nodiscard]] Task<> remove(std::vector<LogPosition> bases);
+    // Removes full segments that nobody wants any more; those that aren't removable() are left alone. They count no
+    // more at once; their files go before anything else is written.
+    void remove(std::vector<LogPosition> bases);
     // Full segments that lie behind one another become one of the first's base, with those records that are to be kept,
     // each at its place. Until then, and after an error, they are as they were. They must not be removed meanwhile.
     [[nodiscard]] Task<Result<>> compact(Compaction compaction);
+    // As in the options; for segments that are begun from now on.
+    void set_sizes(std::uint64_t segment_bytes, std::uint64_t reserve_bytes);
+    [[nodiscard]] std::uint64_t segment_bytes() const { return options_.segment_bytes; }
     // Older than a segment whose snapshot is stored.
     [[nodiscard]] bool removable(LogPosition base) const;
 
@@ -103,7 +118,6 @@ public:
     [[nodiscard]] LogPosition end_of(LogPosition base) const;
     [[nodiscard]] std::uint64_t size_of(LogPosition base) const;  // of its file; 0 when there is no such segment
     [[nodiscard]] LogPosition durable_end() const { return durable_end_; }
-    [[nodiscard]] LogPosition staged_end() const { return staged_end_; }
     [[nodiscard]] std::uint64_t bytes_on_disk() const { return bytes_on_disk_; }
     // By how much a record of this size would make bytes_on_disk() grow.
     [[nodiscard]] std::uint64_t growth(std::size_t payload) const;
@@ -116,7 +130,7 @@ private:
     struct Segment {
         std::uint64_t size;       // of the file
         LogPosition end;          // of what is staged
-        LogPosition durable_end;  // of what is stored
+        LogPosition durable_end;  // of what is synced
         bool compact{false};
     };
 
@@ -124,12 +138,20 @@ private:
                Owner& owner);
     [[nodiscard]] bool fits(std::size_t payload) const;
     void begin_segment(std::size_t payload, bool essential);
-    void put(std::uint8_t kind, std::string_view payload);
+    void begin_group(LogPosition base, LogPosition at);
+    void put(std::uint8_t kind, std::string_view payload, Durability durability);
     [[nodiscard]] Task<Result<std::uint64_t>> copy_compact(const Compaction& compaction);
+    [[nodiscard]] bool work_is_due() const;
+    [[nodiscard]] bool sync_is_due() const;
+    [[nodiscard]] bool is_synced() const { return written_end_ == durable_end_; }
     [[nodiscard]] Task<> gather();
     [[nodiscard]] Task<> write_groups();
-    void group_stored(Group& group);
-    void group_failed(const Error& error);
+    [[nodiscard]] Task<> write_group();
+    [[nodiscard]] Task<> sync_written();
+    [[nodiscard]] Task<> remove_files();
+    void group_written(const std::shared_ptr<Group>& group);
+    void all_synced();
+    void all_failed(const Error& error);
 
     std::shared_ptr<SegmentDisk> disk_;
     Worker& worker_;
@@ -140,11 +162,17 @@ private:
 
     std::map<LogPosition, Segment> segments_;
     std::optional<LogPosition> active_;
-    std::deque<std::shared_ptr<Group>> groups_;  // the first is being written
+    std::deque<std::shared_ptr<Group>> groups_;         // the first is being written
+    std::vector<std::shared_ptr<Group>> awaited_;       // written, not synced, and somebody waits
+    Durability wanted_of_written_{Durability::memory};  // by what is written and not synced
+    LogPosition written_base_{0};                       // the segment of what was written last
+    std::vector<LogPosition> removed_;                  // whose files are there
     std::size_t staged_bytes_{0};
     std::uint64_t bytes_on_disk_{0};
     LogPosition durable_end_{0};
-    LogPosition staged_end_{0};
+    LogPosition written_end_{0};
+    LogPosition promised_end_{0};  // durable when the last group will be written
+    LogPosition settle_before_{0};
     LogPosition next_base_{0};
     LogPosition removable_before_{0};
     bool writing_{false};

@@ -171,6 +171,15 @@ std::optional<RecoveredSegment> SegmentDisk::trust(const Head& head, LogPosition
     return RecoveredSegment{head.base, *end, head.size, 0, false, false, compact};
 }
 
+Result<> SegmentDisk::sync_recovered(const std::vector<LogPosition>& read) {
+    for (const auto base : read) {
+        const auto file = files_.open(path_of(base), Files::Mode::read);
+        if (!file) return fail(file.error());
+        if (auto synced = (*file)->sync_data(); !synced) return synced;
+    }
+    return read.empty() ? Result<>{} : files_.sync_folder(folder_);
+}
+
 // What a compact segment stands for is still there when the power was cut before it could be removed: it goes now.
 Result<std::vector<SegmentDisk::Head>> SegmentDisk::read_heads(LogReader& reader) {
     const auto bases = list_segments();
@@ -192,6 +201,7 @@ Result<std::vector<RecoveredSegment>> SegmentDisk::recover(LogReader& reader) {
     const auto heads = read_heads(reader);
     if (!heads) return fail(heads.error());
     std::vector<RecoveredSegment> segments;
+    std::vector<LogPosition> read;
     for (std::size_t n = 0; n < heads->size(); ++n) {
         const auto base = (*heads)[n].base;
         const bool last = n + 1 == heads->size();
@@ -204,8 +214,11 @@ Result<std::vector<RecoveredSegment>> SegmentDisk::recover(LogReader& reader) {
         }
         auto found = recover_one(base, durable, last, reader);
         if (!found) return fail(found.error());
-        if (*found) segments.push_back(**found);
+        if (!*found) continue;
+        segments.push_back(**found);
+        read.push_back(base);
     }
+    if (auto synced = sync_recovered(read); !synced) return fail(synced.error());
     limit_quarantine();
     return segments;
 }

@@ -53,6 +53,7 @@ Task<> Compactor::pass() {
         if (!outcome) break;
     }
     if (outcome) outcome = co_await end_run(run);
+    held_.clear();
     if (!outcome) log::warn("The queues keep space on the disk that they don't need: {}", outcome.error().text);
 }
 
@@ -64,7 +65,7 @@ bool Compactor::may_be_sparse(LogPosition base) const {
 }
 
 bool Compactor::is_small(LogPosition base) const {
-    return store_.log_->size_of(base) <= store_.limits_.segment_bytes / 8;
+    return store_.log_->size_of(base) <= store_.log_->segment_bytes() / 8;
 }
 
 // The segment joins the run, or the run ends before it.
@@ -75,6 +76,7 @@ Task<Result<>> Compactor::consider(LogPosition base, Run& run) {
     // What nobody wants is removed anyway; what is in flight will be done soon.
     if (!store_.use_.wanted(base) || (!small && !sparse) || in_flight(base)) co_return co_await end_run(run);
 
+    held_.insert(base);
     Kept kept{base, false, {}, size, {}};
     bool frees = false;
     if (sparse) {
@@ -82,9 +84,12 @@ Task<Result<>> Compactor::consider(LogPosition base, Run& run) {
         if (auto looked = co_await look(kept); !looked) co_return looked;
         store_.tallies_.seen(base, wanted);
         frees = kept.bytes <= size / 2;
-        if (!frees && !small) co_return co_await end_run(run);
+        if (!frees && !small) {
+            held_.erase(base);
+            co_return co_await end_run(run);
+        }
     }
-    const bool fits = run.parts.empty() || (run.bytes + kept.bytes <= store_.limits_.segment_bytes &&
+    const bool fits = run.parts.empty() || (run.bytes + kept.bytes <= store_.log_->segment_bytes() &&
                                             store_.ages_.same_boot(run.parts.front().base, base));
     if (!fits)
         if (auto ended = co_await end_run(run); !ended) co_return ended;
@@ -144,10 +149,16 @@ Task<Result<>> Compactor::look(Kept& kept) {
 
 Task<Result<>> Compactor::end_run(Run& run) {
     auto ending = std::exchange(run, {});
-    if (!ending.frees && ending.parts.size() < enough_small_ones) co_return Result<>{};
+    Result<> done;
+    if (ending.frees || ending.parts.size() >= enough_small_ones) done = co_await rewrite(ending.parts);
+    for (const auto& part : ending.parts) held_.erase(part.base);
+    co_return done;
+}
+
+Task<Result<>> Compactor::rewrite(std::vector<Kept>& parts) {
     storage::Compaction compaction;
     Tallies::Segment tally;
-    for (auto& part : ending.parts) {
+    for (auto& part : parts) {
         if (!part.looked)
             if (auto looked = co_await look(part); !looked) co_return looked;
         compaction.bases.push_back(part.base);

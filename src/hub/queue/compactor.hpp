@@ -14,6 +14,7 @@
 #include "hub/queue/tally.hpp"
 
 #include <cstdint>
+#include <set>
 #include <vector>
 
 namespace skerry::hub {
@@ -24,8 +25,10 @@ class Compactor {
 public:
     explicit Compactor(LogQueueStore& store) : store_(store) {}
 
-    // Looks at all full segments once. Nobody else may remove segments meanwhile.
+    // Looks at all full segments once.
     [[nodiscard]] Task<> pass();
+    // Is being looked at or rewritten: it must not be removed.
+    [[nodiscard]] bool holds(LogPosition base) const { return held_.contains(base); }
 
 private:
     // What must stay of a segment.
@@ -49,10 +52,12 @@ private:
     [[nodiscard]] Task<Result<>> look(Kept& kept);
     [[nodiscard]] Task<Result<>> consider(LogPosition base, Run& run);
     [[nodiscard]] Task<Result<>> end_run(Run& run);
+    [[nodiscard]] Task<Result<>> rewrite(std::vector<Kept>& parts);
     [[nodiscard]] Snapshot first_of(const std::vector<LogPosition>& bases, const Tallies::Segment& tally) const;
     void rewritten(const std::vector<LogPosition>& bases, Tallies::Segment tally);
 
     LogQueueStore& store_;
+    std::set<LogPosition> held_;
 };
 
 }  // namespace skerry::hub

@@ -23,6 +23,17 @@ inline model::SharedMessage text_message(std::string body) {
     return message;
 }
 
+// Runs no job until it is told to.
+class HeldWorker final : public Worker {
+public:
+    explicit HeldWorker(Executor executor) : go(std::move(executor)) {}
+    Task<> run_job(std::function<void()> job) override {
+        co_await go.wait();
+        job();
+    }
+    Event go;
+};
+
 // One run of the hub: it ends by close(), or like a process that is killed.
 class Life {
 public:

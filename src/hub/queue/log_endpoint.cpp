@@ -61,15 +61,16 @@ Task<Result<std::vector<Delivery>>> LogEndpoint::take(std::size_t at_most) {
 Task<Result<>> LogEndpoint::load(Queue& queue) {
     const Loading loading(loading_, changed_);
     if (*queue.behind() < store_.log_->durable_end()) co_return co_await load_stored(queue);
-    for (const auto& recent : store_.recent_) {
-        if (recent.at < *queue.behind()) continue;
+    auto first = std::ranges::lower_bound(store_.recent_, *queue.behind(), {}, &LogQueueStore::Recent::at);
+    for (; first != store_.recent_.end(); ++first) {
+        const auto& recent = *first;
         for (const auto& target : recent.targets) {
             if (target.queue != &queue || target.era != queue.era()) continue;
             if (!queue.window_empty() && !queue.has_room(*recent.message)) {
                 queue.caught_up_to(recent.at);
                 co_return Result<>{};
             }
-            queue.load({recent.at, recent.segment, target.deadline, recent.message});
+            queue.load({recent.at, recent.segment, target.deadline, recent.message, target.by_age});
         }
     }
     if (const auto missing = queue.caught_up(); missing > 0)
@@ -104,8 +105,9 @@ Task<Result<>> LogEndpoint::load_stored(Queue& queue) {
     if (queue.era() != era || queue.behind() != from) co_return Result<>{};  // dropped meanwhile
     for (auto& each : found) {
         const auto segment = store_.log_->segment_of(each.at);
-        const auto deadline = store_.ages_.deadline(segment, each.enqueued, each.time_to_live);
-        queue.load({each.at, segment, deadline, std::move(each.message)});
+        const auto life = store_.life_of(each.time_to_live);
+        const auto deadline = store_.ages_.deadline(segment, each.enqueued, life.span);
+        queue.load({each.at, segment, deadline, std::move(each.message), life.by_age});
     }
     queue.caught_up_to(*next);
     co_return Result<>{};
@@ -129,7 +131,8 @@ void LogEndpoint::acknowledge(const Delivery& delivery) {
     const auto queue = queues_.find(delivery.priority);
     if (queue == queues_.end()) return;
     const bool was_full = !queue->second->has_due();
-    queue->second->finish(static_cast<LogPosition>(delivery.at));
+    if (queue->second->finish(static_cast<LogPosition>(delivery.at)))
+        store_.delivered(static_cast<LogPosition>(delivery.at));
     if (queue->second->changed) store_.acknowledged();
     if (was_full && ready()) changed_.notify();
 }

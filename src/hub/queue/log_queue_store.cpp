@@ -13,10 +13,10 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr auto retry_delay = 1s;
+constexpr std::uint64_t largest_share = 4;  // of a small disk, as its reserve
 constexpr auto sweep_interval = 30s;
 constexpr auto least_sweep_interval = 1s;  // when the budget is used up
 constexpr std::uint64_t smallest_reserve = 64 * 1024 * 1024;
-constexpr std::size_t kept_scratch = 64 * 1024;
 constexpr std::size_t counted_at_once = 256 * 1024;
 
 constexpr std::uint8_t kind(RecordKind of) { return static_cast<std::uint8_t>(of); }
@@ -37,6 +37,7 @@ LogQueueStore::LogQueueStore(Clock& clock, Executor executor, QueueLimits limits
       executor_(executor),
       limits_(limits),
       ages_(boot, clock),
+      unsettled_(executor),
       cursors_wanted_(executor),
       segments_freed_(executor),
       sweep_wanted_(executor),
@@ -53,24 +54,21 @@ Task<Result<>> LogQueueStore::recover(storage::Files& files, std::filesystem::pa
         if (auto made = files.make_folders(folder, 0700); !made) return fail(made.error());
         const auto space = files.space(folder);
         if (!space) return fail(space.error());
-        return std::max(smallest_reserve, space->total / 20);
+        return std::min(std::max(smallest_reserve, space->total / 20), space->total / largest_share);
     });
     if (!prepared) co_return fail(prepared.error().while_doing("opening the queues"));
-    if (limits_.bytes_on_disk == 0) options.reserve_bytes = *prepared;
-    // Space comes back by whole segments: a small budget is of many small ones.
-    else
-        options.segment_bytes = std::min(options.segment_bytes, limits_.bytes_on_disk / 8);
-
-    limits_.segment_bytes = options.segment_bytes;
+    reserve_ = *prepared;
 
     Recovery recovery(ages_);
     auto log = co_await storage::SegmentLog::open(files, folder, worker, executor_, options, *this, recovery);
     if (!log) co_return fail(log.error().while_doing("opening the queues"));
     log_ = std::move(*log);
+    set_size_limit(limits_.bytes_on_disk);
     recovery.finish();
     co_await restore_queues(recovery);
     segments_freed_.set();
     scope_.spawn("queue cursors", keep_cursors());
+    scope_.spawn("queue settling", settle());
     scope_.spawn("queue segments", remove_segments());
     scope_.spawn("queue expiry", sweep());
     scope_.spawn("queue expiry timer", time_sweeps());
@@ -138,35 +136,6 @@ EndpointQueue& LogQueueStore::endpoint(std::string_view id) { return endpoint_of
 
 // --- messages come
 
-Task<Result<>> LogQueueStore::append(model::SharedMessage message, std::vector<QueueTarget> targets) {
-    if (!log_->has_room()) co_await log_->room();
-    const auto staged = stage(message, targets);
-    if (!staged) co_return fail(staged.error());
-    message.reset();
-    co_return co_await log_->wait(*staged);
-}
-
-Result<> LogQueueStore::submit(const model::SharedMessage& message, const std::vector<QueueTarget>& targets,
-                               std::shared_ptr<StoreWaiter> waiter, std::uint64_t ticket) {
-    if (const auto staged = stage(message, targets); !staged) return fail(staged.error());
-    recent_.back().waiter = std::move(waiter);
-    recent_.back().ticket = ticket;
-    return {};
-}
-
-Result<storage::SegmentLog::Staged> LogQueueStore::stage(const model::SharedMessage& message,
-                                                         const std::vector<QueueTarget>& targets) {
-    if (auto numbered = number(targets); !numbered) return fail(numbered.error());
-    const auto enqueued = ages_.now(clock_);
-    scratch_.clear();
-    encode_message(scratch_, enqueued, targets_, *message);
-    if (auto room = check_budget(scratch_.size()); !room) return fail(room.error());
-    auto staged = log_->stage(kind(RecordKind::message), scratch_);
-    if (scratch_.capacity() > kept_scratch) scratch_ = {};
-    if (staged) enqueue(*staged, message, enqueued);
-    return staged;
-}
-
 // An endpoint gets its number, and the log learns it, with its first message.
 Result<> LogQueueStore::number(const std::vector<QueueTarget>& targets) {
     targets_.clear();
@@ -175,7 +144,9 @@ Result<> LogQueueStore::number(const std::vector<QueueTarget>& targets) {
         auto& endpoint = endpoint_of(target.endpoint);
         if (endpoint.number == 0) {
             endpoint.number = next_endpoint_++;
-            auto staged = log_->stage(kind(RecordKind::endpoint), encode_endpoint({endpoint.number, endpoint.name()}));
+            // As safe as the message, which comes behind it.
+            auto staged = log_->stage(kind(RecordKind::endpoint), encode_endpoint({endpoint.number, endpoint.name()}),
+                                      false, Durability::memory);
             if (!staged) {
                 endpoint.number = 0;
                 return fail(staged.error());
@@ -187,31 +158,23 @@ Result<> LogQueueStore::number(const std::vector<QueueTarget>& targets) {
     return {};
 }
 
-Result<> LogQueueStore::check_budget(std::size_t payload) {
-    if (limits_.bytes_on_disk == 0) return {};  // the log keeps the reserve
-    const auto growth = log_->growth(payload);
-    if (growth == 0 || log_->bytes_on_disk() + growth <= limits_.bytes_on_disk) return {};
-    sweep_wanted_.set();
-    return fail(Errc::full, fmt::format("the queues use {} of {} bytes on disk: consumers must take messages first, or "
-                                        "storeLimits.maxSizeBytes be raised",
-                                        log_->bytes_on_disk(), limits_.bytes_on_disk));
-}
-
 void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const model::SharedMessage& message,
                             const EnqueuedAt& enqueued) {
     const auto segment = log_->segment_of(staged.at);
-    Recent recent{staged.at, segment, message, {}, nullptr, 0};
+    Recent recent{.at = staged.at, .segment = segment, .message = message, .targets = {}, .enqueued = enqueued};
     recent.targets.reserve(targets_.size());
     for (std::size_t n = 0; n < targets_.size(); ++n) {
         const auto& target = targets_[n];
         auto& endpoint = *target_endpoints_[n];
         auto& queue = endpoint.queue(target.priority);
         tallies_.add(segment, staged.at, target, enqueued.monotonic);
-        const auto deadline = ages_.deadline(segment, enqueued, target.time_to_live);
-        recent.targets.push_back({&queue, queue.era(), deadline});
-        queue.append({staged.at, segment, deadline, message});
+        const auto life = life_of(target.time_to_live);
+        const auto deadline = ages_.deadline(segment, enqueued, life.span);
+        recent.targets.push_back({&endpoint, &queue, queue.era(), deadline, life.by_age, target.time_to_live});
+        queue.append({staged.at, segment, deadline, message, life.by_age});
         endpoint.notify();
     }
+    recent.open = targets_.size();
     recent_.push_back(std::move(recent));
 }
 
@@ -235,37 +198,12 @@ std::pair<std::uint8_t, std::string> LogQueueStore::snapshot(LogPosition base) {
     return {kind(RecordKind::snapshot), encode_snapshot(snapshot)};
 }
 
-void LogQueueStore::written(LogPosition begin, LogPosition end, const Result<>& outcome) {
-    const Result<> success;
-    while (!recent_.empty() && recent_.front().at < end) {
-        const auto recent = std::move(recent_.front());
-        recent_.pop_front();
-        const bool lost = !outcome && recent.at >= begin;
-        if (lost) tallies_.give_up(recent.segment);
-        for (const auto& target : recent.targets)
-            if (lost && target.era == target.queue->era()) target.queue->withdraw(recent.at, recent.segment);
-        if (recent.waiter) recent.waiter->stored(recent.ticket, lost ? outcome : success);
-    }
-    if (outcome) {
-        cursors_failed_ = false;
-        if (begin == log_->segment_of(begin)) segments_freed_.set();  // older ones may go now
-        return;
-    }
-    log::error("Messages can't be stored: {}", outcome.error().text);
-    if (outcome.error().code == Errc::full) sweep_wanted_.set();
-    // Cursors may have been among what was lost.
-    for (const auto& [name, endpoint] : endpoints_)
-        for (const auto& [priority, queue] : endpoint->queues()) queue->changed |= queue->touched();
-    cursors_failed_ = true;
-    cursors_wanted_.set();
-}
-
 // --- what is done
 
 void LogQueueStore::acknowledged() {
     if (use_.take_freed()) segments_freed_.set();
     cursors_wanted_.set();
-    if (++acknowledgements_ >= limits_.cursor_acknowledgements && !cursors_failed_) write_cursors();
+    if (++acknowledgements_ >= limits_.cursor_acknowledgements && !failing_) write_cursors();
 }
 
 void LogQueueStore::write_cursors() {
@@ -275,7 +213,9 @@ void LogQueueStore::write_cursors() {
         for (const auto& [priority, queue] : endpoint->queues()) {
             if (!queue->changed || endpoint->number == 0) continue;
             queue->changed = false;
-            (void)log_->stage(kind(RecordKind::cursor), encode_cursor(queue->cursor(endpoint->number)), true);
+            (void)log_->stage(kind(RecordKind::cursor), encode_cursor(queue->cursor(endpoint->number)), true,
+                              limits_.of_acknowledgements);
+            if (limits_.of_acknowledgements != Durability::disk) settle_later();
         }
     }
 }
@@ -296,7 +236,8 @@ Task<Result<>> LogQueueStore::make_cursors_durable() {
 Task<> LogQueueStore::keep_cursors() {
     for (;;) {
         co_await cursors_wanted_.wait();
-        co_await clock_.sleep(cursors_failed_ ? Duration(retry_delay) : Duration(limits_.cursor_delay));
+        co_await clock_.sleep(failing_ ? Duration(retry_delay) : Duration(limits_.cursor_delay));
+        restage();
         write_cursors();
     }
 }
@@ -305,14 +246,7 @@ Task<> LogQueueStore::remove_segments() {
     for (;;) {
         co_await segments_freed_.wait();
         segments_freed_.reset();
-        std::vector<LogPosition> unwanted;
-        for (const auto base : log_->segments())
-            if (log_->removable(base) && !use_.wanted(base)) unwanted.push_back(base);
-        for (const auto base : unwanted) {
-            ages_.segment_removed(base);
-            tallies_.removed(base);
-        }
-        co_await log_->remove(std::move(unwanted));
+        release_segments();
         co_await compactor_.pass();
     }
 }
@@ -320,6 +254,7 @@ Task<> LogQueueStore::remove_segments() {
 Task<> LogQueueStore::time_sweeps() {
     for (;;) {
         co_await clock_.sleep(sweep_interval);
+        report_losses();
         sweep_wanted_.set();
     }
 }
@@ -354,7 +289,7 @@ std::vector<QueueStatus> LogQueueStore::status() const {
     for (const auto& [name, endpoint] : endpoints_) {
         if (endpoint->number == 0) continue;  // dropped
         for (const auto& [priority, queue] : endpoint->queues())
-            all.push_back({name, priority, queue->length(), queue->expired()});
+            all.push_back({name, priority, queue->length(), queue->expired(), queue->aged(), queue->dropped()});
     }
     return all;
 }
@@ -363,6 +298,7 @@ std::uint64_t LogQueueStore::bytes_on_disk() const { return log_->bytes_on_disk(
 
 Task<> LogQueueStore::close() {
     co_await scope_.close();
+    restage();
     write_cursors();
     co_await log_->close();
 }

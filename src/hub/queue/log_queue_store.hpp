@@ -1,6 +1,6 @@
 // The queues over storage::SegmentLog: see queue_store.hpp for what they promise.
 //
-//   append --> one record --> SegmentLog (group commit) --> the publisher's ack
+//   submit --> one record --> SegmentLog (group commit) --> the publisher's ack, unless all consumers were faster
 //      |  \--> recent_: messages that are not durable yet, whole
 //      '----> Queue (endpoint, priority) --take--> consumer --acknowledge--> cursor record, at the latest 100 ms later
 //                 ^--load-- SegmentLog: what the window had no room for
@@ -72,6 +72,7 @@ public:
                     std::shared_ptr<StoreWaiter> waiter, std::uint64_t ticket) override;
     EndpointQueue& endpoint(std::string_view id) override;
     Task<Result<>> drop(std::string_view endpoint) override;
+    void set_size_limit(std::uint64_t bytes) override;
     std::vector<QueueStatus> status() const override;
     std::uint64_t bytes_on_disk() const override;
     Task<> close() override;
@@ -80,30 +81,56 @@ private:
     friend class LogEndpoint;
     friend class Compactor;
     struct RecentTarget {
+        LogEndpoint* endpoint;
         Queue* queue;
         std::uint64_t era;
         SteadyTime deadline;
+        bool by_age;
+        std::optional<std::chrono::seconds> time_to_live;
     };
     struct Recent {
         LogPosition at;
         LogPosition segment;
         model::SharedMessage message;
         std::vector<RecentTarget> targets;
-        std::shared_ptr<StoreWaiter> waiter;  // may be null
+        EnqueuedAt enqueued;
+        std::shared_ptr<StoreWaiter> waiter;  // null once it was told
         std::uint64_t ticket{0};
+        std::size_t open{0};  // targets that have not acknowledged it
+        Durability durability{Durability::disk};
+        bool promised{false};  // the publisher was told that it is safe
+    };
+    struct Life {
+        std::optional<std::chrono::seconds> span;
+        bool by_age{false};  // the greatest age ends it
     };
 
     std::pair<std::uint8_t, std::string> snapshot(LogPosition base) override;
-    void written(LogPosition begin, LogPosition end, const Result<>& outcome) override;
+    void stored(LogPosition end, Durability as) override;
+    void refused(LogPosition begin, const Error& error) override;
 
     [[nodiscard]] Snapshot describe() const;  // without summaries
     [[nodiscard]] Task<> restore_queues(Recovery& recovery);
     [[nodiscard]] Task<> count_part(LogPosition base, std::vector<Recovery::Part>& parts);
     [[nodiscard]] LogEndpoint& endpoint_of(std::string_view name);
     [[nodiscard]] Result<> number(const std::vector<QueueTarget>& targets);
-    [[nodiscard]] Result<> check_budget(std::size_t payload);
-    [[nodiscard]] Result<storage::SegmentLog::Staged> stage(const model::SharedMessage& message,
-                                                            const std::vector<QueueTarget>& targets);
+
+    // storing.cpp: from submitted to safe
+    [[nodiscard]] Result<> stage(const model::SharedMessage& message, const std::vector<QueueTarget>& targets);
+    void settle_later();
+    void delivered(LogPosition at);
+    void tell(Recent& recent, const Result<>& outcome);
+    void note_failure(const Error& error);
+    void restage();
+    [[nodiscard]] Task<> settle();
+
+    // budget.cpp: what may stay
+    [[nodiscard]] Result<> check_budget(std::size_t payload, const std::vector<QueueTarget>& targets);
+    [[nodiscard]] bool make_room(std::uint64_t bytes, std::uint32_t priority);
+    [[nodiscard]] Life life_of(std::optional<std::chrono::seconds> time_to_live) const;
+    void release_segments();
+    void report_losses();
+
     void enqueue(const storage::SegmentLog::Staged& staged, const model::SharedMessage& message,
                  const EnqueuedAt& enqueued);
     void acknowledged();
@@ -118,6 +145,7 @@ private:
     Clock& clock_;
     Executor executor_;
     QueueLimits limits_;
+    std::uint64_t reserve_{0};  // of the disk, when no size is set
     Ages ages_;
     Cache cache_;
     SegmentUse use_;
@@ -127,14 +155,22 @@ private:
 
     std::map<std::string, std::unique_ptr<LogEndpoint>, std::less<>> endpoints_;  // never removed
     EndpointNumber next_endpoint_{1};
-    std::deque<Recent> recent_;  // staged and not durable, in order; as much as the log lets wait
+    std::deque<Recent> recent_;      // staged and not durable, in order; as much as the log lets wait
+    LogPosition written_before_{0};  // whoever asked for no more was told so
+    std::vector<Recent> homeless_;   // promised, and the disk has refused them: they go before anything else
     // Of the message that is being stored, so that none of them is allocated for each.
     std::string scratch_;
     std::vector<StoredTarget> targets_;
     std::vector<LogEndpoint*> target_endpoints_;
 
     std::size_t acknowledgements_{0};  // since cursors were written
-    bool cursors_failed_{false};
+    bool failing_{false};              // the disk has refused what was tried last
+    SteadyTime failure_told_;
+    SteadyTime no_room_before_;  // there was nothing to drop
+    SteadyTime losses_told_;
+    std::uint64_t losses_known_{0};
+    LogPosition durable_segment_{0};
+    Event unsettled_;
     Event cursors_wanted_;
     Event segments_freed_;
     Event sweep_wanted_;

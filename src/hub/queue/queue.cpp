@@ -110,10 +110,7 @@ void Queue::take(SteadyTime now, std::size_t at_most, std::vector<Delivery>& out
         first_due_ = entry->held.at + 1;
         if (entry->state != State::due) continue;
         if (entry->held.deadline <= now) {
-            high_ = std::max(high_, entry->held.at + 1);
-            changed = true;
-            ++expired_;
-            retire(*entry);
+            expire(*entry);
             continue;
         }
         entry->state = State::in_flight;
@@ -127,22 +124,26 @@ void Queue::take(SteadyTime now, std::size_t at_most, std::vector<Delivery>& out
 
 void Queue::expire(SteadyTime now) {
     for (auto& entry : entries_) {
-        if (entry.state != State::due || entry.held.deadline > now) continue;
-        high_ = std::max(high_, entry.held.at + 1);
-        changed = true;
-        ++expired_;
-        retire(entry);
+        if (entry.state == State::due && entry.held.deadline <= now) expire(entry);
     }
     forget_done();
 }
 
-void Queue::finish(LogPosition at) {
+void Queue::expire(Entry& entry) {
+    high_ = std::max(high_, entry.held.at + 1);
+    changed = true;
+    ++(entry.held.by_age ? aged_ : expired_);
+    retire(entry);
+}
+
+bool Queue::finish(LogPosition at) {
     const auto entry = find(at);
-    if (entry == entries_.end()) return;
+    if (entry == entries_.end()) return false;
     high_ = std::max(high_, at + 1);
     changed = true;
     retire(*entry);
     forget_done();
+    return true;
 }
 
 void Queue::give_back(LogPosition at) {
@@ -161,13 +162,39 @@ void Queue::return_all() {
     first_due_ = 0;
 }
 
-void Queue::withdraw(LogPosition at, LogPosition segment) {
+bool Queue::withdraw(LogPosition at, LogPosition segment) {
     if (const auto entry = find(at); entry != entries_.end()) {
         retire(*entry);
         forget_done();
-    } else if (behind_ && at >= *behind_) {
-        uncount(segment, 1);
+        return true;
     }
+    if (!behind_ || at < *behind_) return false;
+    uncount(segment, 1);
+    return true;
+}
+
+std::uint64_t Queue::drop_before(LogPosition end) {
+    const auto before = length_;
+    std::map<LogPosition, std::uint64_t> in_flight;
+    for (auto& entry : entries_) {
+        if (entry.held.at >= end) break;
+        if (entry.state == State::due) retire(entry);
+        if (entry.state == State::in_flight) ++in_flight[entry.held.segment];
+    }
+    if (behind_ && *behind_ < end) {
+        for (const auto& [segment, expected] : std::map(pending_.begin(), pending_.lower_bound(end)))
+            uncount(segment, expected - std::min(expected, in_flight[segment]));
+        behind_ = end;
+        if (length_ == live()) behind_.reset();
+    }
+    const auto dropped = before - length_;
+    dropped_ += dropped;
+    if (dropped > 0) {
+        high_ = std::max(high_, end);
+        changed = true;
+    }
+    forget_done();
+    return dropped;
 }
 
 void Queue::clear() {

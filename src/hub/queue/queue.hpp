@@ -48,6 +48,7 @@ struct QueuedMessage {
     LogPosition segment{0};
     SteadyTime deadline{SteadyTime::max()};
     model::SharedMessage message;
+    bool by_age{false};  // the deadline is that of its age, not of its time to live
 };
 
 class Queue {
@@ -66,11 +67,13 @@ public:
     // Takes what is due; what has expired is done instead.
     void take(SteadyTime now, std::size_t at_most, std::vector<Delivery>& out);
     void expire(SteadyTime now);
-    void finish(LogPosition at);  // nothing happens when it is done
+    bool finish(LogPosition at);  // false: nothing happens, it is done
     void give_back(LogPosition at);
     void return_all();
-    // It could not be stored after all.
-    void withdraw(LogPosition at, LogPosition segment);
+    // It could not be stored after all. False: it was done anyway.
+    bool withdraw(LogPosition at, LogPosition segment);
+    // Gives up what is stored before this place, the end of a segment, and not in flight. Returns how many that were.
+    std::uint64_t drop_before(LogPosition end);
     void clear();
 
     // Whether the message there, one of this queue's, is not done.
@@ -95,6 +98,8 @@ public:
     [[nodiscard]] std::uint32_t priority() const { return priority_; }
     [[nodiscard]] std::uint64_t length() const { return length_; }
     [[nodiscard]] std::uint64_t expired() const { return expired_; }
+    [[nodiscard]] std::uint64_t aged() const { return aged_; }
+    [[nodiscard]] std::uint64_t dropped() const { return dropped_; }
 
     [[nodiscard]] bool touched() const { return high_ > 0; }  // has a cursor worth writing
     [[nodiscard]] Cursor cursor(EndpointNumber endpoint) const;
@@ -113,6 +118,7 @@ private:
     [[nodiscard]] Entries::iterator find(LogPosition at);
     void push(QueuedMessage message);
     void retire(Entry& entry);
+    void expire(Entry& entry);
     void forget_done();
     void count(LogPosition segment, std::uint64_t added);
     void uncount(LogPosition segment, std::uint64_t removed);
@@ -132,6 +138,8 @@ private:
     std::map<LogPosition, std::uint64_t> pending_;  // messages not done, by segment
     std::uint64_t length_{0};
     std::uint64_t expired_{0};
+    std::uint64_t aged_{0};
+    std::uint64_t dropped_{0};
     std::uint64_t era_{0};
 
     LogPosition high_{0};  // of the cursor

@@ -1,15 +1,21 @@
 // The durable queues of the hub, over one segment log: the line between "acked" and "will be delivered".
 //
-// Promises: append() returns once the message would survive power loss, with one write for all the queues it goes to;
-//           appends that run at the same time share one sync. Delivery does not wait for that.
+// Promises: append() returns once the message is as safe as the strongest of its targets asks (`disk`: it would survive
+//           power loss), or was acknowledged by all its consumers, with one write for all the queues it goes to;
+//           appends that run at the same time share one sync. Delivery does not wait for that. `os` and `memory`
+//           reach the disk as well, a second later or with whatever needs it; when the disk refuses what was promised
+//           already, it is kept in memory and written as soon as the disk takes it.
 //           In order and at least once per (endpoint, priority); an expired message is never delivered. After a crash
 //           each queue resumes at its durable cursor: what was acked long enough ago does not come back.
+//           Nothing is lost silently: what a limit drops is counted, and logged once a minute.
 // Bounds:   bytes on disk (QueueLimits); memory holds at most `cached` bytes of messages, 64 KiB more per queue, and
-//           what waits for the disk (8 MiB; append() waits then); the rest is read back. 4096 in flight per queue.
+//           what waits to be written (8 MiB; append() waits then) or synced (one segment, 8 MiB at most); the rest is
+//           read back. 4096 in flight per queue.
 // Threads:  the loop's; syncs run on the Worker.
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/durability.hpp"
 #include "base/event.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
@@ -38,6 +44,7 @@ struct QueueTarget {
     std::string endpoint;  // "iothub" or "<device>/<module>/<input>"
     std::uint32_t priority{default_priority};
     std::optional<std::chrono::seconds> time_to_live;  // absent: for ever
+    Durability durability{Durability::disk};           // the strongest of a message's targets holds
 };
 
 struct Delivery {
@@ -46,20 +53,36 @@ struct Delivery {
     model::SharedMessage message;
 };
 
+// What happens to a message that there is no room for.
+enum class FullPolicy : std::uint8_t {
+    refuse,
+    // The oldest of the lowest priority make room for it, as far as they are not in flight, and no more important.
+    drop_oldest,
+};
+
 struct QueueLimits {
-    std::uint64_t bytes_on_disk{0};  // 0: the disk less a reserve (the larger of 5 % and 64 MB)
+    // Of which one segment is for what frees space. 0: the disk less a reserve (the larger of 5 % and 64 MB, but a
+    // quarter of it at most).
+    std::uint64_t bytes_on_disk{0};
+    FullPolicy when_full{FullPolicy::refuse};
+    std::optional<std::chrono::seconds> greatest_age;  // what is older is dropped, whatever its time to live
+    Durability of_acknowledgements{Durability::disk};  // less: they are not synced for their own sake
     std::size_t cached{4 * 1024 * 1024};
     std::uint64_t segment_bytes{4 * 1024 * 1024};
     // What is acknowledged is durable after so many acknowledgements, or so long, whichever comes first.
     std::size_t cursor_acknowledgements{1000};
     std::chrono::milliseconds cursor_delay{100};
+    std::chrono::milliseconds settle_delay{1000};  // in which what is `os` is synced and what is `memory` written
 };
 
 struct QueueStatus {
     std::string endpoint;
     std::uint32_t priority;
     std::uint64_t length;
-    std::uint64_t expired{0};  // since the store was opened
+    // Since the store was opened, the messages that were given up:
+    std::uint64_t expired{0};  // by their time to live
+    std::uint64_t aged{0};     // by the greatest age
+    std::uint64_t dropped{0};  // to make room
 };
 
 // The queues of one endpoint, all priorities.
@@ -80,7 +103,7 @@ public:
     [[nodiscard]] virtual std::uint64_t length() const = 0;  // not yet acknowledged
 };
 
-// Hears what became of messages that were submitted, in the order they were.
+// Hears what became of messages that were submitted, once for each, in whatever order that is known.
 class StoreWaiter {
 public:
     virtual ~StoreWaiter() = default;
@@ -103,7 +126,8 @@ public:
 
     // Whether submit() may be called: what waits for the disk is below its bound.
     [[nodiscard]] virtual bool has_room() const = 0;
-    // As append(), but without a coroutine for each message: `waiter` is told later, on the loop, unless this fails.
+    // As append(), but without a coroutine for each message: `waiter` is told, perhaps before this returns, unless it
+    // fails.
     [[nodiscard]] virtual Result<> submit(const model::SharedMessage& message, const std::vector<QueueTarget>& targets,
                                           std::shared_ptr<StoreWaiter> waiter, std::uint64_t ticket) = 0;
 
@@ -111,6 +135,9 @@ public:
     [[nodiscard]] virtual EndpointQueue& endpoint(std::string_view id) = 0;
     // Forgets an endpoint with all its messages (its last route is gone).
     [[nodiscard]] virtual Task<Result<>> drop(std::string_view endpoint) = 0;
+
+    // QueueLimits::bytes_on_disk from now on. What is stored stays when there is too much of it.
+    virtual void set_size_limit(std::uint64_t bytes) = 0;
 
     [[nodiscard]] virtual std::vector<QueueStatus> status() const = 0;
     [[nodiscard]] virtual std::uint64_t bytes_on_disk() const = 0;

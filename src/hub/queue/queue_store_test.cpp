@@ -340,17 +340,6 @@ TEST_CASE("a damaged segment costs what is damaged, and the queues open") {
 }
 
 namespace {
-// Runs no job until it is told to.
-class HeldWorker final : public Worker {
-public:
-    explicit HeldWorker(Executor executor) : go(std::move(executor)) {}
-    Task<> run_job(std::function<void()> job) override {
-        co_await go.wait();
-        job();
-    }
-    Event go;
-};
-
 Task<> publish_into(QueueStore& store, std::string body, std::optional<Result<>>& outcome) {
     outcome = co_await store.append(text_message(std::move(body)), to("iothub"));
 }
