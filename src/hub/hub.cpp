@@ -111,7 +111,7 @@ void warn_of_default_folder(const Settings& settings) {
     if (!settings.folder_is_default) return;
     log::warn("************************************************************************************************");
     log::warn("StorageFolder is not set: messages, twins and identities are kept in '{}'. In a container that is",
-              std::filesystem::absolute(settings.folder).string());
+              std::filesystem::absolute(settings.folder).lexically_normal().string());
     log::warn("LOST when the container is removed. Set StorageFolder to a folder on a volume that lasts.");
     log::warn("************************************************************************************************");
 }

@@ -250,7 +250,35 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("while the disk refuses, nothing is promised on memory alone") {
+TEST_CASE("after a failure `os` means `disk`, until the disk has kept something") {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        sim::Disk on(seed);
+        const auto publisher = std::make_shared<Publisher>();
+        {
+            Life life(on);
+            REQUIRE(life.open());
+            REQUIRE(life.publish("first", to(disk)));
+            REQUIRE(publisher->publish(*life.store, 1, to(os)));
+            life.world.settle();
+            on.fail_at(on.operations() + 1, Errc::io);
+            life.world.run_for(1001ms);  // the sync of what was promised
+            REQUIRE(publisher->publish(*life.store, 2, to(os)));
+            life.world.settle();
+            REQUIRE(publisher->is_safe(2));
+            life.store.reset();
+            on.restore_power();
+        }
+        Life life(on);
+        REQUIRE(life.open());
+        auto got = life.drain(input);
+        std::ranges::sort(got);
+        got.erase(std::ranges::unique(got).begin(), got.end());
+        CHECK(got == Bodies{"1", "2", "first"});
+        life.close();
+    }
+}
+
+TEST_CASE("while the disk refuses, nothing is promised") {
     sim::Disk on(1, 24 * 1024);
     QueueLimits limits;
     limits.segment_bytes = 8 * 1024;

@@ -4,13 +4,13 @@
 //           power loss), or was acknowledged by all its consumers, with one write for all the queues it goes to;
 //           appends that run at the same time share one sync. Delivery does not wait for that. `os` and `memory`
 //           reach the disk as well, a second later or with whatever needs it; when the disk refuses what was promised
-//           already, it is kept in memory and written as soon as the disk takes it.
-//           In order and at least once per (endpoint, priority); an expired message is never delivered. After a crash
-//           each queue resumes at its durable cursor: what was acked long enough ago does not come back.
-//           Nothing is lost silently: what a limit drops is counted, and logged once a minute.
+//           already, it is kept in memory and written as soon as the disk takes it; nothing more is promised before
+//           that. In order and at least once per (endpoint, priority); an expired message is never delivered. After a
+//           crash each queue resumes at its durable cursor: what was acked long enough ago does not come back. Nothing
+//           is lost silently: what a limit drops is counted, and logged once a minute.
 // Bounds:   bytes on disk (QueueLimits); memory holds at most `cached` bytes of messages, 64 KiB more per queue, and
-//           what waits to be written (8 MiB; append() waits then) or synced (one segment, 8 MiB at most); the rest is
-//           read back. 4096 in flight per queue.
+//           what waits to be written (8 MiB; append() waits then) or synced (one segment, 8 MiB at most), also while
+//           the disk refuses it; the rest is read back. 4096 in flight per queue.
 // Threads:  the loop's; syncs run on the Worker.
 #pragma once
 

@@ -52,8 +52,8 @@ Result<> LogQueueStore::submit(const model::SharedMessage& message, const std::v
 Result<> LogQueueStore::stage(const model::SharedMessage& message, const std::vector<QueueTarget>& targets) {
     if (!homeless_.empty()) restage();
     auto durability = strongest(targets);
-    // No promise that rests on memory alone while the disk refuses: what is promised must stay bounded.
-    if (failing_) durability = std::max(durability, Durability::os);
+    // No promise before the disk has kept its own: what was promised already, and is held in memory, must stay bounded.
+    if (failing_) durability = Durability::disk;
     if (auto numbered = number(targets); !numbered) return numbered;
     const auto enqueued = ages_.now(clock_);
     scratch_.clear();
@@ -89,7 +89,6 @@ void LogQueueStore::tell(Recent& recent, const Result<>& outcome) {
 }
 
 void LogQueueStore::stored(LogPosition end, Durability as) {
-    if (std::exchange(failing_, false)) log::info("Messages are stored again");
     if (as != Durability::disk) {
         auto recent = std::ranges::lower_bound(recent_, written_before_, {}, &Recent::at);
         for (; recent != recent_.end() && recent->at < end; ++recent)
@@ -97,6 +96,7 @@ void LogQueueStore::stored(LogPosition end, Durability as) {
         written_before_ = end;
         return;
     }
+    if (std::exchange(failing_, false)) log::info("Messages are stored again");
     while (!recent_.empty() && recent_.front().at < end) {
         auto recent = std::move(recent_.front());
         recent_.pop_front();
