@@ -25,6 +25,7 @@ public:
         if (auto alive = check(); !alive) return fail(alive.error());
         const auto size = node_->now.size();
         out = offset >= size ? std::string() : node_->now.substr(static_cast<std::size_t>(offset), count);
+        disk_.bytes_read_ += out.size();
         return out.size();
     }
 

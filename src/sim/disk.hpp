@@ -40,6 +40,7 @@ public:
     [[nodiscard]] std::uint64_t operations() const { return operations_; }
     // By all writes so far, whether they were synced or not.
     [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
+    [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
     // The operation of that number (the next is operations() + 1) is done in part or not at all; it and all later
     // calls fail.
     void cut_power_at(std::uint64_t operation) { cut_at_ = operation; }
@@ -89,6 +90,7 @@ private:
     std::uint64_t capacity_;
     std::uint64_t operations_{0};
     std::uint64_t bytes_written_{0};
+    std::uint64_t bytes_read_{0};
     std::uint64_t cut_at_{0};
     std::uint64_t lives_{1};
     bool off_{false};

@@ -28,6 +28,7 @@ struct Target {
 
 void append(Tallies::Segment& all, const Tallies::Segment& more) {
     all.last_seen = std::max(all.last_seen, more.last_seen);
+    all.messages += more.messages;
     for (const auto& queue : more.queues) {
         const auto same = std::ranges::find_if(all.queues, [&](const QueueTally& each) {
             return each.endpoint == queue.endpoint && each.priority == queue.priority;
@@ -61,6 +62,11 @@ Task<> Compactor::pass() {
 bool Compactor::may_be_sparse(LogPosition base) const {
     const auto* const tally = store_.tallies_.find(base);
     if (!tally || (!tally->complete && !tally->wanted_when_seen)) return true;
+    // One queue alone wants more than half: nothing to look for.
+    std::uint64_t most = 0;
+    for (const auto& [name, endpoint] : store_.endpoints_)
+        for (const auto& [priority, queue] : endpoint->queues()) most = std::max(most, queue->pending_in(base));
+    if (most > tally->messages / 2 && tally->messages > 0) return false;
     return store_.use_.count(base) <= tally->wanted_when_seen.value_or(tally->deliveries()) / 2;
 }
 
@@ -183,7 +189,7 @@ Snapshot Compactor::first_of(const std::vector<LogPosition>& bases, const Tallie
     snapshot.boot = store_.ages_.boot_of(base);
     if (snapshot.boot != store_.ages_.boot()) snapshot.taken.monotonic = store_.ages_.latest(base, tally.last_seen);
     snapshot.summaries = store_.tallies_.told_by(bases, [this](auto other) { return store_.log_->end_of(other); });
-    snapshot.summaries.push_back({base, tally.end, tally.last_seen, tally.queues});
+    snapshot.summaries.push_back({base, tally.end, tally.last_seen, tally.queues, tally.messages});
     return snapshot;
 }
 

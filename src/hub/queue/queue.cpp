@@ -233,8 +233,13 @@ void Queue::merge_segments(const std::vector<LogPosition>& gone, LogPosition int
         if (std::ranges::binary_search(gone, entry.held.segment)) entry.held.segment = into;
 }
 
+std::uint64_t Queue::pending_in(LogPosition segment) const {
+    const auto found = pending_.find(segment);
+    return found == pending_.end() ? 0 : found->second;
+}
+
 bool Queue::has_in_flight(LogPosition segment) const {
-    return in_flight_ > 0 && std::ranges::any_of(entries_, [segment](const Entry& entry) {
+    return in_flight_ > 0 && pending_.contains(segment) && std::ranges::any_of(entries_, [segment](const Entry& entry) {
                return entry.state == State::in_flight && entry.held.segment == segment;
            });
 }

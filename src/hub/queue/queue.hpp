@@ -80,6 +80,7 @@ public:
     [[nodiscard]] bool wants(LogPosition at, LogPosition segment) const;
     // A compaction made one segment of several.
     void merge_segments(const std::vector<LogPosition>& gone, LogPosition into);
+    [[nodiscard]] std::uint64_t pending_in(LogPosition segment) const;
     [[nodiscard]] bool has_in_flight(LogPosition segment) const;
 
     // Messages from here on are in the log and not in the window.

@@ -234,8 +234,11 @@ void put_summary(std::string& out, const SegmentSummary& summary) {
     put_var(out, summary.base);
     put_var(out, summary.end - summary.base);
     put_le(out, summary.last_seen);
-    put_var(out, summary.queues.size());
-    for (const auto& queue : summary.queues) {
+    // All messages come as a queue of endpoint 0, which there is none of.
+    auto queues = summary.queues;
+    if (summary.messages > 0) queues.push_back({0, default_priority, summary.messages, summary.base, summary.base});
+    put_var(out, queues.size());
+    for (const auto& queue : queues) {
         put_var(out, queue.endpoint);
         put_priority(out, queue.priority);
         put_var(out, queue.count);
@@ -252,7 +255,10 @@ SegmentSummary take_summary(Reader& reader) {
     for (auto n = reader.count(5); n > 0; --n) {
         QueueTally queue{reader.var32(), take_priority(reader), reader.var(), summary.base + reader.var(), 0};
         queue.last = queue.first + reader.var();
-        summary.queues.push_back(queue);
+        if (queue.endpoint == 0)
+            summary.messages = queue.count;
+        else
+            summary.queues.push_back(queue);
     }
     return summary;
 }

@@ -83,6 +83,7 @@ struct SegmentSummary {
     LogPosition end{0};
     std::int64_t last_seen{0};  // the latest monotonic time in it
     std::vector<QueueTally> queues;
+    std::uint64_t messages{0};  // one may be in several queues; 0: unknown
 };
 
 struct Snapshot {

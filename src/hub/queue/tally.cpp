@@ -1,11 +1,13 @@
 #include "hub/queue/tally.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace skerry::hub {
 
 void Tallies::Segment::add(LogPosition at, const StoredTarget& target, std::int64_t monotonic) {
     last_seen = std::max(last_seen, monotonic);
+    if (std::exchange(last_counted, at) != at) ++messages;
     const auto same = std::ranges::find_if(queues, [&](const QueueTally& each) {
         return each.endpoint == target.endpoint && each.priority == target.priority;
     });
@@ -32,7 +34,13 @@ void Tallies::removed(LogPosition segment) { segments_.erase(segment); }
 void Tallies::found(const SegmentSummary& summary, LogPosition holder) {
     const auto known = segments_.find(summary.base);
     if (known != segments_.end() && known->second.holder == summary.base && holder != summary.base) return;
-    segments_[summary.base] = {summary.queues, summary.last_seen, true, summary.end, holder, {}};
+    Segment segment;
+    segment.queues = summary.queues;
+    segment.messages = summary.messages;
+    segment.last_seen = summary.last_seen;
+    segment.end = summary.end;
+    segment.holder = holder;
+    segments_[summary.base] = std::move(segment);
 }
 
 void Tallies::compacted(const std::vector<LogPosition>& bases, Segment now) {

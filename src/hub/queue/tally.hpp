@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <vector>
@@ -20,6 +21,7 @@ class Tallies {
 public:
     struct Segment {
         std::vector<QueueTally> queues;
+        std::uint64_t messages{0};  // one may be in several queues; 0: unknown
         std::int64_t last_seen{0};  // monotonic, of its boot
         bool complete{true};
         LogPosition end{0};                 // known when it was summarised
@@ -27,7 +29,10 @@ public:
         // How many deliveries were wanted when somebody looked which messages that were; at first, how many there are.
         std::optional<std::uint64_t> wanted_when_seen;
 
+        LogPosition last_counted{std::numeric_limits<LogPosition>::max()};
+
         [[nodiscard]] std::uint64_t deliveries() const;
+        // The queues of one message, one after another.
         void add(LogPosition at, const StoredTarget& target, std::int64_t monotonic);
     };
 
@@ -63,7 +68,7 @@ std::vector<SegmentSummary> Tallies::told_by(const std::vector<LogPosition>& bas
     std::vector<SegmentSummary> summaries;
     for (const auto& [base, segment] : segments_)
         if (segment.complete && segment.holder && among(*segment.holder) && !among(base) && end_of(base) != 0)
-            summaries.push_back({base, segment.end, segment.last_seen, segment.queues});
+            summaries.push_back({base, segment.end, segment.last_seen, segment.queues, segment.messages});
     return summaries;
 }
 
@@ -75,7 +80,7 @@ std::vector<SegmentSummary> Tallies::to_tell(LogPosition new_segment, EndOf end_
         if (base == new_segment || !segment.complete || (segment.holder && end_of(*segment.holder) != 0)) continue;
         segment.end = end_of(base);
         segment.holder = new_segment;
-        summaries.push_back({base, segment.end, segment.last_seen, segment.queues});
+        summaries.push_back({base, segment.end, segment.last_seen, segment.queues, segment.messages});
     }
     return summaries;
 }
