@@ -61,9 +61,7 @@ Result<> Core::connect_parts() {
     authenticator_ = std::make_unique<Authenticator>(scope_, *link_, clock, settings_.own,
                                                      std::vector{settings_.hub_host, settings_.edge_host});
     own_twin_ = std::make_unique<OwnTwin>(settings_.own, *twins_, router_, *pumps_, clock, executor);
-    mqtt_ = std::make_unique<mqtt::Listener>(
-        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt, {}, nullptr},
-        settings_.most_clients);
+    make_heads();
 
     sessions_->add(*pumps_);
     sessions_->add(methods_);
@@ -75,6 +73,18 @@ Result<> Core::connect_parts() {
     });
     scope_.on_changed([this](const model::Identity& identity) { identity_changed(identity); });
     return {};
+}
+
+void Core::make_heads() {
+    auto& [executor, clock, random, network, files] = parts_.platform;
+    mqtt_ = std::make_unique<mqtt::Listener>(
+        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt, {}, nullptr},
+        settings_.most_clients);
+    http_ = std::make_unique<http::Head>(http::Services{*authenticator_, *sessions_, methods_, settings_.own});
+    const auto answer = [this](codec::HttpRequest request, const net::Peer& peer) {
+        return http_->handle(std::move(request), peer);
+    };
+    https_ = std::make_unique<http::Listener>(network, clock, executor, answer);
 }
 
 Task<Result<>> Core::start() {
@@ -105,6 +115,14 @@ Task<> Core::open_heads_when_configured() {
 }
 
 Result<> Core::open_heads() {
+    if (auto opened = open_mqtt(); !opened) return opened;
+    const auto& address = settings_.mqtt.listen_address;
+    if (settings_.http.enabled) https_->start({"HTTP head", address, settings_.http.port, parts_.tls});
+    serving_.set();
+    return {};
+}
+
+Result<> Core::open_mqtt() {
     log::info("Starting MQTT head");
     const auto& mqtt = settings_.mqtt;
     auto listener = parts_.platform.network.listen_tls(mqtt.listen_address, mqtt.port, parts_.tls);
@@ -119,11 +137,11 @@ Result<> Core::open_heads() {
         mqtt_->serve(std::move(*plain));
     }
     log::info("Started MQTT head on port {}", mqtt_port_);
-    serving_.set();
     return {};
 }
 
 Task<> Core::close() {
+    co_await https_->close();
     co_await mqtt_->close();
     co_await tasks_.close();
     co_await pumps_->close();

@@ -6,6 +6,8 @@
 
 #include "base/task_scope.hpp"
 #include "hub/authenticator.hpp"
+#include "hub/http/head.hpp"
+#include "hub/http/listener.hpp"
 #include "hub/intake.hpp"
 #include "hub/methods.hpp"
 #include "hub/mqtt/listener.hpp"
@@ -49,12 +51,16 @@ public:
     // Once the MQTT head is open.
     [[nodiscard]] Event& serving() { return serving_; }
     [[nodiscard]] std::uint16_t mqtt_port() const { return mqtt_port_; }
+    // Comes after the MQTT head, and may come much later when its port is taken.
+    [[nodiscard]] http::Listener& https() { return *https_; }
 
 private:
     explicit Core(CoreParts parts);
     [[nodiscard]] Result<> connect_parts();
+    void make_heads();
 
     [[nodiscard]] Result<> open_heads();
+    [[nodiscard]] Result<> open_mqtt();
     [[nodiscard]] Task<> open_heads_when_configured();
     [[nodiscard]] Task<> tick();
     [[nodiscard]] Task<> refresh_config();
@@ -84,6 +90,8 @@ private:
     std::unique_ptr<Authenticator> authenticator_;
     std::unique_ptr<OwnTwin> own_twin_;
     std::unique_ptr<mqtt::Listener> mqtt_;
+    std::unique_ptr<http::Head> http_;
+    std::unique_ptr<http::Listener> https_;
 
     bool connected_{false};
     std::uint16_t mqtt_port_{0};

@@ -2,7 +2,7 @@
 //
 // Promises: an answer goes to the call it belongs to, and only when it comes from the client that was called. A
 //           client that is not there, goes away, or stays silent ends the call with an answer that says so.
-// Bounds:   1,000 calls at a time, 64 per client; beyond that a call is refused.
+// Bounds:   1,000 calls at a time, those included that wait for a client, 64 per client; beyond that a call is refused.
 // Threads:  the loop's.
 #pragma once
 
@@ -40,11 +40,13 @@ private:
         std::optional<iothub::MethodResponse> response;
     };
     [[nodiscard]] Task<Result<>> wait_for_listener(Sessions& sessions, model::Identity target);
+    [[nodiscard]] bool has_room(const model::Identity& target) const;
 
     Clock& clock_;
     Random& random_;
     Executor executor_;
     Signal listeners_changed_;
+    std::size_t waiting_{0};
     std::map<std::string, Call, std::less<>> calls_;
 };
 

@@ -119,6 +119,11 @@ Result<> read_mqtt(const Reader& reader, MqttSettings& mqtt) {
     return {};
 }
 
+Result<> read_http(const Reader& reader, HttpSettings& http) {
+    if (auto read = reader.flag("httpSettings__enabled", http.enabled); !read) return read;
+    return reader.number("httpSettings__port", http.port, 0, 65535);
+}
+
 Result<> read_limits(const Reader& reader, Settings& settings) {
     for (const auto& read : {
              reader.number("MaxConnectedClients", settings.most_clients, 1, 1'000'000),
@@ -168,6 +173,7 @@ Result<Settings> read_settings(const daemonapi::Environment& environment) {
     settings.folder = std::filesystem::path(folder.value_or(".")) / "edgeHub";
 
     if (auto read = read_mqtt(reader, settings.mqtt); !read) return fail(read.error());
+    if (auto read = read_http(reader, settings.http); !read) return fail(read.error());
     if (auto read = read_limits(reader, settings); !read) return fail(read.error());
     return settings;
 }

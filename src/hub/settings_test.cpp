@@ -29,6 +29,8 @@ TEST_CASE("what the agent sets is enough, and the rest has the existing hub's de
     CHECK(settings.dial_host() == "hub.example.net");
     CHECK(settings.mqtt.port == 8883);
     CHECK(settings.mqtt.largest_packet == 262144);
+    CHECK(settings.http.enabled);
+    CHECK(settings.http.port == 443);
     CHECK(settings.most_clients == 100);
     CHECK(settings.scope_refresh == 1h);
     CHECK(settings.folder_is_default);
@@ -38,6 +40,8 @@ TEST_CASE("what the agent sets is enough, and the rest has the existing hub's de
 TEST_CASE("names are found without case, nested ones with two underscores") {
     CHECK(with("MQTTSETTINGS__MAXINBOUNDMESSAGESIZE", "65536").value().mqtt.largest_packet == 65536);
     CHECK(with("mqttSettings__ConnectArrivalTimeout", "00:01:30").value().mqtt.connect_arrival == 90s);
+    CHECK(with("httpSettings__port", "8443").value().http.port == 8443);
+    CHECK_FALSE(with("httpSettings__enabled", "false").value().http.enabled);
     CHECK(with("storagefolder", "/var/lib/x").value().folder == std::filesystem::path("/var/lib/x/edgeHub"));
     CHECK(with("IOTEDGE_GATEWAYHOSTNAME", "parent").value().dial_host() == "parent");
     CHECK_FALSE(with("ClientCertAuthEnabled", "False").value().mqtt.ask_for_client_certificate);
