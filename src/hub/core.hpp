@@ -10,6 +10,7 @@
 #include "hub/http/listener.hpp"
 #include "hub/intake.hpp"
 #include "hub/methods.hpp"
+#include "hub/metrics/metrics.hpp"
 #include "hub/mqtt/listener.hpp"
 #include "hub/own_twin.hpp"
 #include "hub/pumps.hpp"
@@ -53,11 +54,13 @@ public:
     [[nodiscard]] std::uint16_t mqtt_port() const { return mqtt_port_; }
     // Comes after the MQTT head, and may come much later when its port is taken.
     [[nodiscard]] http::Listener& https() { return *https_; }
+    [[nodiscard]] http::Listener& metrics() { return *metrics_listener_; }
 
 private:
     explicit Core(CoreParts parts);
     [[nodiscard]] Result<> connect_parts();
     void make_heads();
+    [[nodiscard]] codec::HttpResponse metrics_page(const codec::HttpRequest& request) const;
 
     [[nodiscard]] Result<> open_heads();
     [[nodiscard]] Result<> open_mqtt();
@@ -82,6 +85,7 @@ private:
     Router router_;
     Intake intake_;
     Scope scope_;
+    Metrics metrics_;
     Methods methods_;
     std::unique_ptr<CloudLink> link_;
     std::unique_ptr<Twins> twins_;
@@ -92,6 +96,7 @@ private:
     std::unique_ptr<mqtt::Listener> mqtt_;
     std::unique_ptr<http::Head> http_;
     std::unique_ptr<http::Listener> https_;
+    std::unique_ptr<http::Listener> metrics_listener_;
 
     bool connected_{false};
     std::uint16_t mqtt_port_{0};

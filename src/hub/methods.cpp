@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "hub/metrics/metrics.hpp"
 #include "hub/waiting.hpp"
 
 #include <fmt/format.h>
@@ -23,8 +24,8 @@ Error too_many(const model::Identity& target) {
 }
 }  // namespace
 
-Methods::Methods(Clock& clock, Random& random, Executor executor)
-    : clock_(clock), random_(random), executor_(executor), listeners_changed_(executor) {}
+Methods::Methods(Metrics& metrics, Clock& clock, Random& random, Executor executor)
+    : metrics_(metrics), clock_(clock), random_(random), executor_(executor), listeners_changed_(executor) {}
 
 Task<Result<>> Methods::wait_for_listener(Sessions& sessions, model::Identity target) {
     struct Count {
@@ -42,7 +43,7 @@ bool Methods::has_room(const model::Identity& target) const {
            std::ranges::count_if(calls_, to_same) < std::ptrdiff_t{most_calls_per_client};
 }
 
-Task<Result<iothub::MethodResponse>> Methods::invoke(Sessions& sessions, model::Identity target,
+Task<Result<iothub::MethodResponse>> Methods::invoke(Sessions& sessions, std::string from, model::Identity target,
                                                      iothub::MethodRequest request, MethodLimits limits) {
     if (!has_room(target)) co_return fail(too_many(target));
     if (!listener(sessions, target) && limits.connect > Duration(0))
@@ -60,8 +61,10 @@ Task<Result<iothub::MethodResponse>> Methods::invoke(Sessions& sessions, model::
         ~Forget() { calls.erase(call); }
     } const forget{calls_, call};
 
+    const auto since = clock_.steady();
     session->channel().call_method(id, request);
     const bool in_time = co_await wait_at_most(clock_, limits.response, call->second.done);
+    metrics_.method_called(from, target, clock_.steady() - since);
     if (call->second.response) co_return std::move(*call->second.response);
     if (in_time) co_return fail(Errc::timeout, fmt::format("{} went away before it answered", target.id()));
     co_return fail(Errc::timeout, fmt::format("Timed out waiting for device to respond to method request {}", id));

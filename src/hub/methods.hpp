@@ -23,11 +23,13 @@ struct MethodLimits {
 
 class Methods final : public SessionObserver {
 public:
-    Methods(Clock& clock, Random& random, Executor executor);
+    Methods(Metrics& metrics, Clock& clock, Random& random, Executor executor);
 
-    // Errc::not_found: not connected or not listening; timeout: no answer in time, or gone before it answered; full.
-    [[nodiscard]] Task<Result<iothub::MethodResponse>> invoke(Sessions& sessions, model::Identity target,
-                                                              iothub::MethodRequest request, MethodLimits limits);
+    // `from`: who calls, "upstream" for the cloud. Errc::not_found: not connected or not listening; timeout: no answer
+    // in time, or gone before it answered; full.
+    [[nodiscard]] Task<Result<iothub::MethodResponse>> invoke(Sessions& sessions, std::string from,
+                                                              model::Identity target, iothub::MethodRequest request,
+                                                              MethodLimits limits);
     void answered(const model::Identity& by, std::string_view call_id, iothub::MethodResponse response);
 
     void session_changed(Session& session) override;
@@ -42,6 +44,7 @@ private:
     [[nodiscard]] Task<Result<>> wait_for_listener(Sessions& sessions, model::Identity target);
     [[nodiscard]] bool has_room(const model::Identity& target) const;
 
+    Metrics& metrics_;
     Clock& clock_;
     Random& random_;
     Executor executor_;

@@ -23,6 +23,8 @@
 namespace skerry::hub {
 
 class Methods;
+class Metrics;
+class ReceivedFrom;
 class Sessions;
 class Twins;
 
@@ -48,7 +50,8 @@ public:
 class DeliveryOwner {
 public:
     virtual ~DeliveryOwner() = default;
-    virtual void delivered(const Delivery& delivery) = 0;
+    // `since`: when it was handed over, as deliver() was told.
+    virtual void delivered(const Delivery& delivery, SteadyTime since) = 0;
 };
 
 // What sessions use of the core.
@@ -57,6 +60,7 @@ struct SessionServices {
     Twins& twins;
     Methods& methods;
     CloudLink& link;
+    Metrics& metrics;
 };
 
 class Session {
@@ -89,6 +93,8 @@ public:
     [[nodiscard]] Task<Result<>> report(boost::json::object patch);
     void answer_method(std::string_view call_id, iothub::MethodResponse response);
     void delivered(DeliveryTag tag);
+    // A message that was not acknowledged, and why: for the metrics.
+    void not_stored(const Error& error);
 
     [[nodiscard]] CloudInterests interests() const { return interests_; }
     void set_interests(CloudInterests interests);
@@ -97,7 +103,7 @@ public:
 
     // --- for the core
     // ---------------------------------------------------------------------------------------------------
-    void deliver(DeliveryOwner& owner, std::string_view input, Delivery delivery);
+    void deliver(DeliveryOwner& owner, std::string_view input, Delivery delivery, SteadyTime since);
     // The owner is about to go: acknowledgements of its deliveries lead nowhere from now on.
     void forget(const DeliveryOwner& owner);
 
@@ -110,12 +116,14 @@ private:
     model::Identity identity_;
     Admission admission_;
     Channel& channel_;
+    ReceivedFrom& received_;
     std::uint64_t serial_;
     CloudInterests interests_;
 
     struct InFlight {
         DeliveryOwner* owner;
         Delivery delivery;
+        SteadyTime since;
     };
     Slots<InFlight> in_flight_;  // their keys are the tags
 };

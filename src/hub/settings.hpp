@@ -32,6 +32,14 @@ struct HttpSettings {
     std::uint16_t port{443};  // httpSettings:port
 };
 
+struct MetricsSettings {
+    bool enabled{true};                   // MetricsEnabled
+    std::string address;                  // metrics:listener:host; as SKERRY_LISTEN when not set
+    std::uint16_t port{9600};             // metrics:listener:port, or httpSettings:metrics_port
+    std::string suffix{"metrics"};        // metrics:listener:suffix, the path
+    Duration age{std::chrono::hours(1)};  // MetricsHistogramMaxAge, as h:mm:ss
+};
+
 struct Settings {
     explicit Settings(model::Identity identity) : own(std::move(identity)) {}
 
@@ -46,6 +54,7 @@ struct Settings {
 
     MqttSettings mqtt;
     HttpSettings http;
+    MetricsSettings metrics;
     std::size_t most_clients{100};                          // MaxConnectedClients
     std::size_t input_window{100};                          // SKERRY_INPUT_WINDOW: deliveries without ack, per input
     std::string upstream_protocol;                          // UpstreamProtocol

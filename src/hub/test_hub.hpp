@@ -61,6 +61,8 @@ public:
 
     // One exchange with the HTTP head.
     [[nodiscard]] Task<codec::HttpResponse> ask(codec::HttpRequest request);
+    // One exchange with a port without TLS.
+    [[nodiscard]] Task<codec::HttpResponse> ask_plain(std::uint16_t port, codec::HttpRequest request);
 
     // Waits until `condition` holds; fails the test after ten seconds.
     [[nodiscard]] Task<> eventually(std::function<bool()> condition);

@@ -63,6 +63,7 @@ Task<HttpResponse> Head::dispatch(HttpRequest request, bool has_certificate) {
     if (path.size() > 1 && path.back().empty()) path.pop_back();
     const bool to_device = path.size() == 3;
     const bool to_module = path.size() == 5 && path[2] == "modules";
+    if (path.size() == 1 && path.front() == "metrics") co_return services_.metrics_page(request);
     if ((!to_device && !to_module) || path.front() != "twins" || path.back() != "methods")
         co_return refuse(404,
                          "there is nothing at this path; direct methods are at "
@@ -97,7 +98,7 @@ Task<HttpResponse> Head::invoke(HttpRequest request, Result<model::Identity> tar
 
     // What can be nobody's name is not connected either.
     if (!target) co_return refuse(404, fmt::format("Client {} not found", target_name));
-    const auto response = co_await services_.methods.invoke(services_.sessions, std::move(*target),
+    const auto response = co_await services_.methods.invoke(services_.sessions, caller->id(), std::move(*target),
                                                             {std::move(call->name), std::move(call->payload)},
                                                             {.connect = call->connect, .response = call->response});
     if (!response) co_return refuse_call(response.error());

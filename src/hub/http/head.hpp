@@ -1,6 +1,7 @@
 // The HTTP head: what modules call over HTTPS (edge-hub.md 3). Translates, and has no rules of its own.
 //
-// Promises: nobody is served without a token of its own. A direct method goes to a client that is connected here,
+// Promises: nobody is served without a token of its own, metrics excepted. A direct method goes to a client that is
+// connected here,
 //           never through the cloud. Every failure is a status and a JSON text that says why.
 // Threads:  the loop's.
 #pragma once
@@ -11,6 +12,7 @@
 #include "hub/sessions.hpp"
 #include "net/stream.hpp"
 
+#include <functional>
 #include <string_view>
 
 namespace skerry::hub::http {
@@ -21,6 +23,7 @@ struct Services {
     Sessions& sessions;
     Methods& methods;
     const model::Identity& own;
+    std::function<codec::HttpResponse(const codec::HttpRequest&)> metrics_page;
 };
 
 class Head {

@@ -7,7 +7,6 @@ namespace skerry::hub::http {
 using namespace std::chrono_literals;
 
 namespace {
-constexpr std::size_t most_connections = 256;
 constexpr auto ask_again = 10s;
 
 Result<std::unique_ptr<net::Listener>> listen(net::Network& network, const Place& place) {
@@ -47,9 +46,9 @@ Task<> Listener::serve(Place place) {
     for (;;) {
         auto stream = co_await listener_->accept();
         if (!stream) co_return;  // closed
-        if (running_.size() >= most_connections) {
+        if (running_.size() >= place.most_connections) {
             log::warn("{}: a connection from {} is refused: {} are open", place.name, (*stream)->peer().address,
-                      most_connections);
+                      place.most_connections);
             continue;
         }
         running_.spawn("HTTP connection", serve_one(std::move(*stream)));

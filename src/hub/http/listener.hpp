@@ -1,7 +1,7 @@
 // Accepts HTTP connections and looks after them until they end.
 //
 // Promises: a port that can't be had yet is asked for again, every ten seconds: the other heads go on without it.
-// Bounds:   256 connections, 16 KiB of headers and 256 KiB of body each. A handshake has 10 s, a request 5 s to
+// Bounds:   Place::most_connections; 16 KiB of headers and 256 KiB of body each. A handshake has 10 s, a request 5 s to
 //           arrive, an answer 30 s to be taken; between requests a connection is kept for 60 s.
 // Threads:  the loop's.
 #pragma once
@@ -21,6 +21,7 @@ struct Place {
     std::string address;
     std::uint16_t port{0};
     std::shared_ptr<net::TlsServer> tls;
+    std::size_t most_connections{256};
 };
 
 class Listener {

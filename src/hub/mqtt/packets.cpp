@@ -163,6 +163,7 @@ void Connection::stored(std::uint64_t ticket, const Result<>& outcome) {
 
 // No PUBACK: the client sends it again.
 bool Connection::not_stored(const Error& error) {
+    session_->not_stored(error);
     end(End::by_hub, error.while_doing("a message could not be stored").text);
     return false;
 }
