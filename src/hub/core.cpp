@@ -28,6 +28,7 @@ Core::Core(CoreParts parts)
                            {"instance_number", parts_.platform.random.uuid()}}),
                settings_.metrics.age),
       methods_(metrics_, parts_.platform.clock, parts_.platform.random, parts_.platform.executor),
+      cloud_to_device_(parts_.platform.clock, parts_.platform.executor),
       failed_(parts_.platform.executor),
       serving_(parts_.platform.executor),
       tasks_(parts_.platform.executor) {}
@@ -71,6 +72,7 @@ Result<> Core::connect_parts() {
 
     sessions_->add(*pumps_);
     sessions_->add(methods_);
+    sessions_->add(cloud_to_device_);
     sessions_->add(*own_twin_);
     sessions_->add(metrics_);
     sessions_->add(*this);
@@ -277,6 +279,10 @@ Task<iothub::MethodResponse> Core::own_method(iothub::MethodRequest request) {
         if (identity) (void)co_await scope_.ask_about(std::move(*identity), *link_);
     }
     co_return iothub::MethodResponse{200, ""};
+}
+
+Task<Result<>> Core::on_cloud_to_device(model::Identity device, model::Message message) {
+    return cloud_to_device_.pass_on(*sessions_, std::move(device), std::move(message));
 }
 
 void Core::on_connected(const model::Identity& identity) {

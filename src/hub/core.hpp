@@ -6,6 +6,7 @@
 
 #include "base/task_scope.hpp"
 #include "hub/authenticator.hpp"
+#include "hub/cloud_to_device.hpp"
 #include "hub/http/head.hpp"
 #include "hub/http/listener.hpp"
 #include "hub/intake.hpp"
@@ -76,6 +77,7 @@ private:
     [[nodiscard]] Task<> on_desired(model::Identity identity, boost::json::object patch) override;
     [[nodiscard]] Task<iothub::MethodResponse> on_method(model::Identity identity,
                                                          iothub::MethodRequest request) override;
+    [[nodiscard]] Task<Result<>> on_cloud_to_device(model::Identity device, model::Message message) override;
     void on_connected(const model::Identity& identity) override;
     void on_disconnected(const model::Identity& identity, const Error& why) override;
     void session_ended(Session& session) override;
@@ -87,6 +89,7 @@ private:
     Scope scope_;
     Metrics metrics_;
     Methods methods_;
+    CloudToDevice cloud_to_device_;
     std::unique_ptr<CloudLink> link_;
     std::unique_ptr<Twins> twins_;
     std::unique_ptr<Pumps> pumps_;

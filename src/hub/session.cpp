@@ -83,6 +83,12 @@ void Session::deliver(DeliveryOwner& owner, std::string_view input, Delivery del
     channel_.deliver_input(input, *message, tag);
 }
 
+void Session::deliver_to_device(DeliveryOwner& owner, Delivery delivery, SteadyTime since) {
+    const auto message = delivery.message;
+    const auto tag = in_flight_.put(InFlight{&owner, std::move(delivery), since});
+    channel_.deliver_to_device(*message, tag);
+}
+
 void Session::forget(const DeliveryOwner& owner) {
     in_flight_.erase_if([&owner](const InFlight& entry) { return entry.owner == &owner; });
 }

@@ -40,6 +40,8 @@ public:
     [[nodiscard]] virtual bool writable() const = 0;
     // The head calls Session::delivered(tag) when the client has acknowledged it.
     virtual void deliver_input(std::string_view input, const model::Message& message, DeliveryTag tag) = 0;
+    // As deliver_input(), to devices that subscribed to messages of the cloud.
+    virtual void deliver_to_device(const model::Message& message, DeliveryTag tag) = 0;
     virtual void push_desired(const boost::json::object& patch, std::int64_t version) = 0;
     virtual void call_method(std::string_view call_id, const iothub::MethodRequest& request) = 0;
     // Ends the connection soon; `why` is for the log.
@@ -104,6 +106,7 @@ public:
     // --- for the core
     // ---------------------------------------------------------------------------------------------------
     void deliver(DeliveryOwner& owner, std::string_view input, Delivery delivery, SteadyTime since);
+    void deliver_to_device(DeliveryOwner& owner, Delivery delivery, SteadyTime since);
     // The owner is about to go: acknowledgements of its deliveries lead nowhere from now on.
     void forget(const DeliveryOwner& owner);
 

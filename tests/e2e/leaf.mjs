@@ -10,4 +10,9 @@ await client.open();
 client.onDeviceMethod('where', (request, response) => {
   response.send(202, { here: request.payload }, () => {});
 });
+client.on('message', (message) => {
+  note(`message ${JSON.stringify({ id: message.messageId, body: message.getData().toString(),
+    colour: message.properties.getValue('colour') })}`);
+  client.complete(message, () => {});
+});
 note('ready');

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { withWorld, until } from './world.mjs';
+import { withWorld, until, hubAddress } from './world.mjs';
 
 test('a module calls methods of a module and of a device behind the gateway, with the cloud away', async () => {
   await withWorld('methods', async (world) => {
@@ -48,5 +48,10 @@ test('a module calls methods of a module and of a device behind the gateway, wit
     assert.equal(answers[2].code, 404);
     assert.equal(answers[3].code, 504, 'the SDK says nothing when a method has no handler');
     assert.equal(answers[4].code, 400);
+
+    const { status, body: metrics } = await world.httpRequest({ host: hubAddress, port: 9600, path: '/metrics' });
+    assert.equal(status, 200);
+    assert.match(metrics, /^edgehub_direct_methods_total\{from="edge-1\/caller",to="edge-1\/relay",.*\} 1$/m);
+    assert.match(metrics, /^edgehub_connected_clients\{.*edge_device="edge-1".*\} [23]$/m);
   });
 });

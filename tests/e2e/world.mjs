@@ -172,6 +172,24 @@ export class World {
       env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, { value }])), ...rest };
   }
 
+  // A service's REST call, over the cloud's admin socket.
+  cloudRequest(method, target, body = '', headers = {}) {
+    return this.httpRequest({ socketPath: path.join(this.cloudData, 'admin.sock'), path: target, method, headers }, body);
+  }
+  httpRequest(options, body = '') {
+    return new Promise((resolve, reject) => {
+      const request = http.request({ timeout: 10000, ...options }, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece) => { text += piece; });
+        response.on('end', () => resolve({ status: response.statusCode, body: text, etag: response.headers.etag }));
+      });
+      request.on('timeout', () => request.destroy(new Error('timeout')));
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+
   request(method, target) {
     return new Promise((resolve, reject) => {
       const request = http.request({ socketPath: this.management, path: `${target}?api-version=2022-08-03`, method,

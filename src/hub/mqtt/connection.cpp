@@ -127,7 +127,7 @@ Task<Result<>> Connection::open_session(wire::Connect connect, Claim claim) {
     // No co_await from here: CONNACK is the first packet, deliveries come after it.
     session_ = std::move(*session);
     outbox_.put(wire::Connack{.session_present = stored.has_value(), .code = wire::ConnectCode::accepted});
-    session_->set_interests(subscriptions_.interests());
+    session_->set_interests(subscriptions_.interests(identity));
     co_return Result<>{};
 }
 
@@ -253,15 +253,21 @@ bool Connection::takes_input(std::string_view input) const {
 bool Connection::writable() const { return ended_ == End::none && outbox_.has_room(); }
 
 void Connection::deliver_input(std::string_view input, const model::Message& message, DeliveryTag tag) {
-    const auto topic = iothub::input_topic(session_->identity(), input, message);
+    deliver(iothub::input_topic(session_->identity(), input, message), message, tag);
+}
+
+void Connection::deliver_to_device(const model::Message& message, DeliveryTag tag) {
+    deliver(iothub::cloud_to_device_topic(session_->identity(), message), message, tag);
+}
+
+void Connection::deliver(std::string_view topic, const model::Message& message, DeliveryTag tag) {
     auto qos = subscriptions_.match(topic).value_or(wire::QoS::at_least_once);
     if (const auto* const wanted = model::find(message.properties, "mqtt-qos"); wanted && *wanted == "0")
         qos = wire::QoS::at_most_once;
     const auto put = outbox_.publish(topic, message.body, qos, tag);
     if (put) return;
     if (put.error().code == Errc::malformed) {
-        log::error("A message for {} input {} can't be delivered over MQTT and is dropped: {}", name_, input,
-                   put.error().text);
+        log::error("A message for {} can't be delivered over MQTT and is dropped: {}", name_, put.error().text);
         session_->delivered(tag);
     } else {
         end(End::by_hub, put.error().text);

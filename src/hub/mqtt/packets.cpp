@@ -50,7 +50,7 @@ Task<bool> Connection::handle_subscribe(wire::Subscribe subscribe) {
     outbox_.put(answer);
     // Only now: what is delivered must come after SUBACK.
     session_->changed();
-    session_->set_interests(subscriptions_.interests());
+    session_->set_interests(subscriptions_.interests(session_->identity()));
     co_return true;
 }
 
@@ -59,7 +59,7 @@ Task<bool> Connection::handle_unsubscribe(wire::Unsubscribe unsubscribe) {
     if (!co_await subscriptions_changed()) co_return false;
     outbox_.put(wire::Unsuback{.id = unsubscribe.id});
     session_->changed();
-    session_->set_interests(subscriptions_.interests());
+    session_->set_interests(subscriptions_.interests(session_->identity()));
     co_return true;
 }
 

@@ -44,8 +44,11 @@ bool Subscriptions::takes_input(const model::Identity& module, std::string_view 
         .has_value();
 }
 
-CloudInterests Subscriptions::interests() const {
+CloudInterests Subscriptions::interests(const model::Identity& client) const {
     CloudInterests interests;
+    if (!client.is_module() && !filters_.empty())
+        interests.cloud_to_device =
+            match(fmt::format("devices/{}/messages/devicebound/p", client.device_id())).has_value();
     for (const auto& [filter, qos] : filters_) {
         const auto kind = iothub::classify_filter(filter);
         if (kind == iothub::Subscription::desired_properties) interests.desired = true;

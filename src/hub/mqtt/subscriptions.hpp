@@ -25,7 +25,7 @@ public:
     // The best QoS among the filters that match; nullopt: none does.
     [[nodiscard]] std::optional<codec::mqtt::QoS> match(std::string_view topic) const;
     [[nodiscard]] bool takes_input(const model::Identity& module, std::string_view input) const;
-    [[nodiscard]] CloudInterests interests() const;
+    [[nodiscard]] CloudInterests interests(const model::Identity& client) const;
 
     // For persistent sessions. Text that was not written by to_text() gives an empty set.
     [[nodiscard]] std::string to_text() const;
