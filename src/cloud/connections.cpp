@@ -55,6 +55,11 @@ void Connections::push(const DesiredUpdate& update) {
     if (found != entries_.end() && found->second.connection) found->second.connection->update_desired(update);
 }
 
+void Connections::commands_wait(const model::Identity& device) {
+    const auto found = entries_.find(device);
+    if (found != entries_.end() && found->second.connection) found->second.connection->look_for_commands();
+}
+
 void Connections::drop(const model::Identity& identity, std::string_view why) {
     const auto found = entries_.find(identity);
     if (found != entries_.end() && found->second.connection) found->second.connection->drop(why);

@@ -29,6 +29,7 @@ public:
     [[nodiscard]] virtual bool takes_methods() const = 0;
     virtual void invoke(std::string_view method, std::string_view payload, std::string_view request_id) = 0;
     virtual void update_desired(const DesiredUpdate& update) = 0;  // nothing when it did not subscribe
+    virtual void look_for_commands() = 0;                          // messages to the device wait
     virtual void drop(std::string_view why) = 0;
 };
 
@@ -64,6 +65,7 @@ public:
     [[nodiscard]] std::size_t connected_devices() const;
 
     void push(const DesiredUpdate& update);
+    void commands_wait(const model::Identity& device);
     void drop(const model::Identity& identity, std::string_view why);
     void drop_device(const std::string& device_id, std::string_view why);  // with its modules
     void forget(const model::Identity& identity);                          // after its deletion

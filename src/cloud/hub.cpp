@@ -10,6 +10,9 @@ Task<Outcome<Registration>> Hub::put(model::Identity identity, RegistrationChang
 
 Task<Outcome<>> Hub::remove(model::Identity identity, IfMatch if_match) {
     auto removed = co_await ask([&](Stores& stores) { return stores.registry.remove(identity, if_match); });
+    if (removed && !identity.is_module())
+        if (auto purged = co_await ask([&](Stores& stores) { return stores.commands.purge(identity); }); !purged)
+            co_return refuse(purged.error());
     if (removed) connections_.forget(identity);
     co_return removed;
 }

@@ -10,7 +10,9 @@ Result<std::unique_ptr<Stores>> Stores::open(const std::filesystem::path& databa
     if (!opened) return fail(opened.error().while_doing("opening the registry"));
     auto policies = load_policies(**opened, random);
     if (!policies) return fail(Errc::io, policies.error().text);
-    return std::make_unique<Stores>(std::move(*opened), std::move(*policies), std::move(hosts), random, clock);
+    auto stores = std::make_unique<Stores>(std::move(*opened), std::move(*policies), std::move(hosts), random, clock);
+    if (auto released = stores->commands.release_all(); !released) return fail(Errc::io, released.error().text);
+    return stores;
 }
 
 Stores::Stores(std::unique_ptr<storage::Database> opened, std::vector<Policy> loaded, std::vector<std::string> hosts,
@@ -19,6 +21,7 @@ Stores::Stores(std::unique_ptr<storage::Database> opened, std::vector<Policy> lo
       policies(std::move(loaded)),
       registry(*database, random, clock),
       twins(*database, registry, clock),
+      commands(*database, registry, random, clock),
       authenticator(registry, policies, std::move(hosts), clock) {}
 
 }  // namespace skerry::cloud

@@ -3,6 +3,7 @@
 // Threads: one at a time (the cloud's worker).
 #pragma once
 
+#include "cloud/commands/command_store.hpp"
 #include "cloud/registry/authenticator.hpp"
 #include "cloud/registry/policies.hpp"
 #include "cloud/registry/registry.hpp"
@@ -29,6 +30,7 @@ struct Stores {
     std::vector<Policy> policies;
     Registry registry;
     TwinStore twins;
+    CommandStore commands;
     Authenticator authenticator;
 };
 

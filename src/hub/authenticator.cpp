@@ -1,6 +1,7 @@
 #include "hub/authenticator.hpp"
 
 #include "base/encoding.hpp"
+#include "hub/metrics/metrics.hpp"
 
 #include <fmt/format.h>
 
@@ -49,9 +50,9 @@ Result<> check_token(const iothub::SasToken& token, const model::Identity& claim
     return {};
 }
 
-Authenticator::Authenticator(Scope& scope, CloudLink& link, Clock& clock, model::Identity own,
+Authenticator::Authenticator(Scope& scope, CloudLink& link, Metrics& metrics, Clock& clock, model::Identity own,
                              std::vector<std::string> hosts)
-    : scope_(scope), link_(link), clock_(clock), own_(std::move(own)), hosts_(std::move(hosts)) {}
+    : scope_(scope), link_(link), metrics_(metrics), clock_(clock), own_(std::move(own)), hosts_(std::move(hosts)) {}
 
 Result<> Authenticator::check(const model::Identity& identity, const iothub::SasToken& token) const {
     const iothub::ScopeIdentity* device = nullptr;
@@ -63,6 +64,13 @@ Result<> Authenticator::check(const model::Identity& identity, const iothub::Sas
 }
 
 Task<Result<Admission>> Authenticator::authenticate(Claim claim) {
+    const auto identity = claim.identity;
+    auto admission = co_await decide(std::move(claim));
+    if (!admission) metrics_.not_authenticated(identity);
+    co_return admission;
+}
+
+Task<Result<Admission>> Authenticator::decide(Claim claim) {
     const auto& id = claim.identity;
     if (id == own_) co_return fail(Errc::unauthorized, id.id() + " is this hub itself");
     if (claim.auth_chain.size() > 1)

@@ -15,6 +15,8 @@
 
 namespace skerry::hub {
 
+class Metrics;
+
 // What a client brings, whatever the protocol.
 struct Claim {
     model::Identity identity;
@@ -38,7 +40,8 @@ struct Admission {
 class Authenticator {
 public:
     // `hosts`: the names a token may be made out for: IoT Hub's and this device's.
-    Authenticator(Scope& scope, CloudLink& link, Clock& clock, model::Identity own, std::vector<std::string> hosts);
+    Authenticator(Scope& scope, CloudLink& link, Metrics& metrics, Clock& clock, model::Identity own,
+                  std::vector<std::string> hosts);
 
     // Errc::unauthorized with the reason.
     [[nodiscard]] Task<Result<Admission>> authenticate(Claim claim);
@@ -46,10 +49,12 @@ public:
     [[nodiscard]] Result<> still_valid(const model::Identity& identity, const Admission& admission) const;
 
 private:
+    [[nodiscard]] Task<Result<Admission>> decide(Claim claim);
     [[nodiscard]] Result<> check(const model::Identity& identity, const iothub::SasToken& token) const;
 
     Scope& scope_;
     CloudLink& link_;
+    Metrics& metrics_;
     Clock& clock_;
     model::Identity own_;
     std::vector<std::string> hosts_;

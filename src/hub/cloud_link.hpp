@@ -31,8 +31,9 @@ namespace skerry::hub {
 struct CloudInterests {
     bool desired{false};
     bool methods{false};
+    bool cloud_to_device{false};  // devices only
     friend bool operator==(const CloudInterests&, const CloudInterests&) = default;
-    [[nodiscard]] bool any() const { return desired || methods; }
+    [[nodiscard]] bool any() const { return desired || methods || cloud_to_device; }
 };
 
 // What the cloud tells the hub. The calls of one identity come one after another.
@@ -43,6 +44,8 @@ public:
     [[nodiscard]] virtual Task<> on_desired(model::Identity identity, boost::json::object patch) = 0;
     [[nodiscard]] virtual Task<iothub::MethodResponse> on_method(model::Identity identity,
                                                                  iothub::MethodRequest request) = 0;
+    // Returns when the device has dealt with the message: only then the cloud is told so. One at a time per device.
+    [[nodiscard]] virtual Task<Result<>> on_cloud_to_device(model::Identity device, model::Message message) = 0;
     // The identity's way to the cloud is open (again): what was pushed in between is lost, read the twin.
     virtual void on_connected(const model::Identity& identity) = 0;
     virtual void on_disconnected(const model::Identity& identity, const Error& why) = 0;

@@ -23,7 +23,13 @@ Core::Core(CoreParts parts)
       intake_(router_, *parts_.queues, parts_.platform.random, settings_.own),
       scope_(*parts_.state, parts_.platform.clock, parts_.platform.executor,
              {.refresh = settings_.scope_refresh, .ask_again = settings_.scope_refresh_delay}),
-      methods_(parts_.platform.clock, parts_.platform.random, parts_.platform.executor),
+      metrics_(parts_.platform.clock,
+               label_text({{"iothub", settings_.hub_host},
+                           {"edge_device", settings_.own.device_id()},
+                           {"instance_number", parts_.platform.random.uuid()}}),
+               settings_.metrics.age),
+      methods_(metrics_, parts_.platform.clock, parts_.platform.random, parts_.platform.executor),
+      cloud_to_device_(parts_.platform.clock, parts_.platform.executor),
       failed_(parts_.platform.executor),
       serving_(parts_.platform.executor),
       tasks_(parts_.platform.executor) {}
@@ -56,27 +62,62 @@ Result<> Core::connect_parts() {
                                  *this);
     if (!link) return fail(link.error());
     link_ = std::move(*link);
-    twins_ = std::make_unique<Twins>(*parts_.state, *link_, clock, random, executor, settings_.reported_sync);
-    pumps_ = std::make_unique<Pumps>(*parts_.queues, *link_, clock, random, executor, settings_.input_window);
-    sessions_ = std::make_unique<Sessions>(SessionServices{intake_, *twins_, methods_, *link_}, settings_.most_clients);
-    authenticator_ = std::make_unique<Authenticator>(scope_, *link_, clock, settings_.own,
+    twins_ = std::make_unique<Twins>(*parts_.state, *link_, metrics_, clock, random, executor, settings_.reported_sync);
+    pumps_ = std::make_unique<Pumps>(*parts_.queues, *link_, metrics_, clock, random, executor, settings_.input_window);
+    sessions_ = std::make_unique<Sessions>(SessionServices{intake_, *twins_, methods_, *link_, metrics_},
+                                           settings_.most_clients);
+    authenticator_ = std::make_unique<Authenticator>(scope_, *link_, metrics_, clock, settings_.own,
                                                      std::vector{settings_.hub_host, settings_.edge_host});
     own_twin_ = std::make_unique<OwnTwin>(settings_.own, *twins_, router_, *pumps_, clock, executor);
-    mqtt_ = std::make_unique<mqtt::Listener>(
-        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt, {}, nullptr},
-        settings_.most_clients);
+    make_heads();
 
     own_twin_->on_size_limit([this](std::uint64_t bytes) { parts_.queues->set_size_limit(bytes); });
     sessions_->add(*pumps_);
     sessions_->add(methods_);
+    sessions_->add(cloud_to_device_);
     sessions_->add(*own_twin_);
+    sessions_->add(metrics_);
     sessions_->add(*this);
     intake_.on_upstream([this](const model::Identity& sender) { pumps_->ensure_upstream(sender); });
+    intake_.on_unrouted([this](const model::Identity& sender, const model::Message& message) {
+        metrics_.received_from(sender).unrouted(message);
+    });
     twins_->on_desired([this](const model::Identity& identity, const json::object& patch, std::int64_t patch_version) {
         push_desired(identity, patch, patch_version);
     });
     scope_.on_changed([this](const model::Identity& identity) { identity_changed(identity); });
     return {};
+}
+
+void Core::make_heads() {
+    auto& [executor, clock, random, network, files] = parts_.platform;
+    mqtt_ = std::make_unique<mqtt::Listener>(
+        mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt, {}, nullptr},
+        settings_.most_clients);
+    http_ = std::make_unique<http::Head>(
+        http::Services{*authenticator_, *sessions_, methods_, settings_.own,
+                       [this](const codec::HttpRequest& request) { return metrics_page(request); }});
+    const auto answer = [this](codec::HttpRequest request, const net::Peer& peer) {
+        return http_->handle(std::move(request), peer);
+    };
+    const auto answer_metrics = [this](codec::HttpRequest request, const net::Peer&) -> Task<codec::HttpResponse> {
+        if (request.raw_path() == "/" + settings_.metrics.suffix) co_return metrics_page(request);
+        co_return codec::HttpResponse{.status = 404, .body = "the metrics are at /" + settings_.metrics.suffix};
+    };
+    https_ = std::make_unique<http::Listener>(network, clock, executor, answer);
+    metrics_listener_ = std::make_unique<http::Listener>(network, clock, executor, answer_metrics);
+}
+
+codec::HttpResponse Core::metrics_page(const codec::HttpRequest& request) const {
+    codec::HttpResponse response;
+    response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+    if (request.method != "GET" && request.method != "HEAD")
+        response.status = 405;
+    else if (settings_.metrics.enabled)
+        response.body = metrics_.text(*parts_.queues, sessions_->size());
+    else
+        response.status = 404;
+    return response;
 }
 
 Task<Result<>> Core::start() {
@@ -107,6 +148,16 @@ Task<> Core::open_heads_when_configured() {
 }
 
 Result<> Core::open_heads() {
+    if (auto opened = open_mqtt(); !opened) return opened;
+    const auto& address = settings_.mqtt.listen_address;
+    if (settings_.http.enabled) https_->start({"HTTP head", address, settings_.http.port, parts_.tls});
+    if (const auto& metrics = settings_.metrics; metrics.enabled)
+        metrics_listener_->start({"metrics", metrics.address, metrics.port, nullptr, 16});
+    serving_.set();
+    return {};
+}
+
+Result<> Core::open_mqtt() {
     log::info("Starting MQTT head");
     const auto& mqtt = settings_.mqtt;
     auto listener = parts_.platform.network.listen_tls(mqtt.listen_address, mqtt.port, parts_.tls);
@@ -121,11 +172,12 @@ Result<> Core::open_heads() {
         mqtt_->serve(std::move(*plain));
     }
     log::info("Started MQTT head on port {}", mqtt_port_);
-    serving_.set();
     return {};
 }
 
 Task<> Core::close() {
+    co_await metrics_listener_->close();
+    co_await https_->close();
     co_await mqtt_->close();
     co_await tasks_.close();
     co_await pumps_->close();
@@ -140,6 +192,7 @@ Task<> Core::close() {
 Task<> Core::tick() {
     for (;;) {
         co_await parts_.platform.clock.sleep(10s);
+        metrics_.tick();
         const auto now = parts_.platform.clock.wall();
         sessions_->close_where([now](const Session& session) -> std::optional<std::string> {
             if (session.admission().expires > now) return std::nullopt;
@@ -210,7 +263,7 @@ iothub::MethodResponse failed_method(const Error& error) {
 
 Task<iothub::MethodResponse> Core::on_method(model::Identity identity, iothub::MethodRequest request) {
     if (identity == settings_.own) co_return co_await own_method(std::move(request));
-    auto response = co_await methods_.invoke(*sessions_, std::move(identity), std::move(request), {});
+    auto response = co_await methods_.invoke(*sessions_, "upstream", std::move(identity), std::move(request), {});
     if (response) co_return std::move(*response);
     co_return failed_method(response.error());
 }
@@ -230,7 +283,12 @@ Task<iothub::MethodResponse> Core::own_method(iothub::MethodRequest request) {
     co_return iothub::MethodResponse{200, ""};
 }
 
+Task<Result<>> Core::on_cloud_to_device(model::Identity device, model::Message message) {
+    return cloud_to_device_.pass_on(*sessions_, std::move(device), std::move(message));
+}
+
 void Core::on_connected(const model::Identity& identity) {
+    metrics_.upstream_back(identity);
     if (identity == settings_.own) {
         if (!std::exchange(connected_, true)) log::info("Entering connected state");
         scope_.refresh_soon();
@@ -241,6 +299,7 @@ void Core::on_connected(const model::Identity& identity) {
 }
 
 void Core::on_disconnected(const model::Identity& identity, const Error& why) {
+    metrics_.upstream_lost(identity);
     if (identity != settings_.own) return;
     if (std::exchange(connected_, false))
         log::info("Entering unreachable state: {}", why.text);

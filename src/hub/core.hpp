@@ -6,8 +6,12 @@
 
 #include "base/task_scope.hpp"
 #include "hub/authenticator.hpp"
+#include "hub/cloud_to_device.hpp"
+#include "hub/http/head.hpp"
+#include "hub/http/listener.hpp"
 #include "hub/intake.hpp"
 #include "hub/methods.hpp"
+#include "hub/metrics/metrics.hpp"
 #include "hub/mqtt/listener.hpp"
 #include "hub/own_twin.hpp"
 #include "hub/pumps.hpp"
@@ -49,12 +53,18 @@ public:
     // Once the MQTT head is open.
     [[nodiscard]] Event& serving() { return serving_; }
     [[nodiscard]] std::uint16_t mqtt_port() const { return mqtt_port_; }
+    // Comes after the MQTT head, and may come much later when its port is taken.
+    [[nodiscard]] http::Listener& https() { return *https_; }
+    [[nodiscard]] http::Listener& metrics() { return *metrics_listener_; }
 
 private:
     explicit Core(CoreParts parts);
     [[nodiscard]] Result<> connect_parts();
+    void make_heads();
+    [[nodiscard]] codec::HttpResponse metrics_page(const codec::HttpRequest& request) const;
 
     [[nodiscard]] Result<> open_heads();
+    [[nodiscard]] Result<> open_mqtt();
     [[nodiscard]] Task<> open_heads_when_configured();
     [[nodiscard]] Task<> tick();
     [[nodiscard]] Task<> refresh_config();
@@ -67,6 +77,7 @@ private:
     [[nodiscard]] Task<> on_desired(model::Identity identity, boost::json::object patch) override;
     [[nodiscard]] Task<iothub::MethodResponse> on_method(model::Identity identity,
                                                          iothub::MethodRequest request) override;
+    [[nodiscard]] Task<Result<>> on_cloud_to_device(model::Identity device, model::Message message) override;
     void on_connected(const model::Identity& identity) override;
     void on_disconnected(const model::Identity& identity, const Error& why) override;
     void session_ended(Session& session) override;
@@ -76,7 +87,9 @@ private:
     Router router_;
     Intake intake_;
     Scope scope_;
+    Metrics metrics_;
     Methods methods_;
+    CloudToDevice cloud_to_device_;
     std::unique_ptr<CloudLink> link_;
     std::unique_ptr<Twins> twins_;
     std::unique_ptr<Pumps> pumps_;
@@ -84,6 +97,9 @@ private:
     std::unique_ptr<Authenticator> authenticator_;
     std::unique_ptr<OwnTwin> own_twin_;
     std::unique_ptr<mqtt::Listener> mqtt_;
+    std::unique_ptr<http::Head> http_;
+    std::unique_ptr<http::Listener> https_;
+    std::unique_ptr<http::Listener> metrics_listener_;
 
     bool connected_{false};
     std::uint16_t mqtt_port_{0};

@@ -157,7 +157,9 @@ TEST_CASE("with an existing state folder the hub serves clients without the clou
                                         {"EDGEDEVICEHOSTNAME", "localhost"},
                                         {"StorageFolder", folder.path().string()},
                                         {"SKERRY_LISTEN", "127.0.0.1"},
-                                        {"SKERRY_MQTT_PORT", std::to_string(port)}}),
+                                        {"SKERRY_MQTT_PORT", std::to_string(port)},
+                                        {"httpSettings__port", "0"},
+                                        {"metrics__listener__port", "0"}}),
                 Platform{loop.executor(), clock, random, *network, *files},
                 [&](const CloudLinkConfig&, CloudListener&) -> Result<std::unique_ptr<CloudLink>> {
                     return std::make_unique<NoCloud>(loop.executor());

@@ -48,7 +48,10 @@ Result<model::SharedMessage> Intake::stamp(const model::Identity& sender, model:
 
 std::vector<QueueTarget> Intake::route(const model::Identity& sender, const model::Message& message) {
     auto targets = router_.targets(message, sender);
-    if (targets.empty()) ++unrouted_;
+    if (targets.empty()) {
+        ++unrouted_;
+        if (unrouted_told_) unrouted_told_(sender, message);
+    }
     if (upstream_ && std::ranges::any_of(targets, [](const auto& target) { return is_upstream(target.endpoint); }))
         upstream_(sender);
     return targets;

@@ -23,6 +23,11 @@ public:
     // Called for every message that goes upstream, with its sender, before it is stored.
     void on_upstream(std::function<void(const model::Identity& sender)> tell) { upstream_ = std::move(tell); }
 
+    // Called for every message that no route wants.
+    void on_unrouted(std::function<void(const model::Identity& sender, const model::Message& message)> tell) {
+        unrouted_told_ = std::move(tell);
+    }
+
     // A message as it goes to the queues. Errc::malformed: too large.
     [[nodiscard]] Result<model::SharedMessage> stamp(const model::Identity& sender, model::Message message);
     // Errc::full, io: not stored.
@@ -47,6 +52,7 @@ private:
     std::uint64_t ids_{0};
     std::uint64_t unrouted_{0};
     std::function<void(const model::Identity&)> upstream_;
+    std::function<void(const model::Identity&, const model::Message&)> unrouted_told_;
 };
 
 }  // namespace skerry::hub

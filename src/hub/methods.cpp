@@ -2,6 +2,7 @@
 
 #include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "hub/metrics/metrics.hpp"
 #include "hub/waiting.hpp"
 
 #include <fmt/format.h>
@@ -18,26 +19,39 @@ Session* listener(Sessions& sessions, const model::Identity& target) {
     auto* const session = sessions.find(target);
     return session && session->interests().methods ? session : nullptr;
 }
+Error too_many(const model::Identity& target) {
+    return {Errc::full, fmt::format("too many method calls are waiting for {}", target.id())};
+}
 }  // namespace
 
-Methods::Methods(Clock& clock, Random& random, Executor executor)
-    : clock_(clock), random_(random), executor_(executor), listeners_changed_(executor) {}
+Methods::Methods(Metrics& metrics, Clock& clock, Random& random, Executor executor)
+    : metrics_(metrics), clock_(clock), random_(random), executor_(executor), listeners_changed_(executor) {}
 
 Task<Result<>> Methods::wait_for_listener(Sessions& sessions, model::Identity target) {
+    struct Count {
+        std::size_t& waiting;
+        explicit Count(std::size_t& count) : waiting(count) { ++waiting; }
+        ~Count() { --waiting; }
+    } const count(waiting_);
     while (!listener(sessions, target)) co_await listeners_changed_.wait();
     co_return Result<>{};
 }
 
-Task<Result<iothub::MethodResponse>> Methods::invoke(Sessions& sessions, model::Identity target,
+bool Methods::has_room(const model::Identity& target) const {
+    const auto to_same = [&target](const auto& entry) { return entry.second.target == target; };
+    return calls_.size() + waiting_ < most_calls &&
+           std::ranges::count_if(calls_, to_same) < std::ptrdiff_t{most_calls_per_client};
+}
+
+Task<Result<iothub::MethodResponse>> Methods::invoke(Sessions& sessions, std::string from, model::Identity target,
                                                      iothub::MethodRequest request, MethodLimits limits) {
+    if (!has_room(target)) co_return fail(too_many(target));
     if (!listener(sessions, target) && limits.connect > Duration(0))
         (void)co_await with_timeout<void>(clock_, limits.connect, wait_for_listener(sessions, target));
     auto* const session = listener(sessions, target);
     if (!session) co_return fail(Errc::not_found, fmt::format("Client {} not found", target.id()));
-
-    const auto to_same = [&target](const auto& entry) { return entry.second.target == target; };
-    if (calls_.size() >= most_calls || std::ranges::count_if(calls_, to_same) >= std::ptrdiff_t{most_calls_per_client})
-        co_return fail(Errc::full, fmt::format("too many method calls are waiting for {}", target.id()));
+    // Others may have waited for the same client.
+    if (!has_room(target)) co_return fail(too_many(target));
 
     const auto id = random_.uuid();
     const auto call = calls_.emplace(id, Call{target, Event(executor_), std::nullopt}).first;
@@ -47,8 +61,10 @@ Task<Result<iothub::MethodResponse>> Methods::invoke(Sessions& sessions, model::
         ~Forget() { calls.erase(call); }
     } const forget{calls_, call};
 
+    const auto since = clock_.steady();
     session->channel().call_method(id, request);
     const bool in_time = co_await wait_at_most(clock_, limits.response, call->second.done);
+    metrics_.method_called(from, target, clock_.steady() - since);
     if (call->second.response) co_return std::move(*call->second.response);
     if (in_time) co_return fail(Errc::timeout, fmt::format("{} went away before it answered", target.id()));
     co_return fail(Errc::timeout, fmt::format("Timed out waiting for device to respond to method request {}", id));

@@ -2,7 +2,7 @@
 //
 // Promises: an answer goes to the call it belongs to, and only when it comes from the client that was called. A
 //           client that is not there, goes away, or stays silent ends the call with an answer that says so.
-// Bounds:   1,000 calls at a time, 64 per client; beyond that a call is refused.
+// Bounds:   1,000 calls at a time, those included that wait for a client, 64 per client; beyond that a call is refused.
 // Threads:  the loop's.
 #pragma once
 
@@ -23,11 +23,13 @@ struct MethodLimits {
 
 class Methods final : public SessionObserver {
 public:
-    Methods(Clock& clock, Random& random, Executor executor);
+    Methods(Metrics& metrics, Clock& clock, Random& random, Executor executor);
 
-    // Errc::not_found: not connected or not listening; timeout: no answer in time, or gone before it answered; full.
-    [[nodiscard]] Task<Result<iothub::MethodResponse>> invoke(Sessions& sessions, model::Identity target,
-                                                              iothub::MethodRequest request, MethodLimits limits);
+    // `from`: who calls, "upstream" for the cloud. Errc::not_found: not connected or not listening; timeout: no answer
+    // in time, or gone before it answered; full.
+    [[nodiscard]] Task<Result<iothub::MethodResponse>> invoke(Sessions& sessions, std::string from,
+                                                              model::Identity target, iothub::MethodRequest request,
+                                                              MethodLimits limits);
     void answered(const model::Identity& by, std::string_view call_id, iothub::MethodResponse response);
 
     void session_changed(Session& session) override;
@@ -40,11 +42,14 @@ private:
         std::optional<iothub::MethodResponse> response;
     };
     [[nodiscard]] Task<Result<>> wait_for_listener(Sessions& sessions, model::Identity target);
+    [[nodiscard]] bool has_room(const model::Identity& target) const;
 
+    Metrics& metrics_;
     Clock& clock_;
     Random& random_;
     Executor executor_;
     Signal listeners_changed_;
+    std::size_t waiting_{0};
     std::map<std::string, Call, std::less<>> calls_;
 };
 

@@ -24,11 +24,12 @@ Task<> QueueWatch::run() {
 
 // --- inputs
 
-InputPump::InputPump(InputEndpoint endpoint, EndpointQueue& queue, Sessions& sessions, Clock& clock, Random& random,
-                     Executor executor, std::size_t window)
+InputPump::InputPump(InputEndpoint endpoint, EndpointQueue& queue, Sessions& sessions, Metrics& metrics, Clock& clock,
+                     Random& random, Executor executor, std::size_t window)
     : endpoint_(std::move(endpoint)),
       queue_(queue),
       sessions_(sessions),
+      sent_(metrics.sent_to(endpoint_.module.id(), endpoint_.input)),
       clock_(clock),
       backoff_(random, 100ms, 30s),
       window_(window),
@@ -80,17 +81,19 @@ Task<> InputPump::pass_on(Session& session) {
     // While the queue was read the consumer may have gone; its socket may fill up. A session outlives this loop.
     auto* const now = consumer();
     const bool same = now && now->serial() == serial;
+    const auto since = clock_.steady();
     for (const auto& delivery : *taken) {
         if (!same || !now->channel().writable()) {
             queue_.give_back(delivery);
             continue;
         }
         ++in_flight_;
-        now->deliver(*this, endpoint_.input, delivery);
+        now->deliver(*this, endpoint_.input, delivery, since);
     }
 }
 
-void InputPump::delivered(const Delivery& delivery) {
+void InputPump::delivered(const Delivery& delivery, SteadyTime since) {
+    sent_.sent(delivery, clock_.steady() - since);
     queue_.acknowledge(delivery);
     if (in_flight_ > 0) --in_flight_;
     if (!kick_.is_set()) kick_.set();
@@ -98,11 +101,13 @@ void InputPump::delivered(const Delivery& delivery) {
 
 // --- upstream
 
-UpstreamPump::UpstreamPump(model::Identity sender, EndpointQueue& queue, CloudLink& link, Clock& clock, Random& random,
-                           Executor executor, std::size_t window)
+UpstreamPump::UpstreamPump(model::Identity sender, EndpointQueue& queue, CloudLink& link, Metrics& metrics,
+                           Clock& clock, Random& random, Executor executor, std::size_t window)
     : sender_(std::move(sender)),
       queue_(queue),
       link_(link),
+      metrics_(metrics),
+      sent_(metrics.sent_to("upstream", "")),
       clock_(clock),
       backoff_(random, 200ms, 60s),
       window_(window),
@@ -146,12 +151,16 @@ Task<> UpstreamPump::run() {
 }
 
 Task<> UpstreamPump::send(Delivery delivery) {
+    const auto since = clock_.steady();
     // A message taken before the failure of an earlier one must not overtake it.
     auto sent = failed_ ? Result<>(fail(Errc::unreachable, "an earlier message failed"))
                         : co_await link_.send(sender_, delivery.message);
     --in_flight_;
     bytes_in_flight_ -= delivery.message->body.size();
     if (sent) {
+        const auto now = clock_.steady();
+        sent_.sent(delivery, now - since);
+        metrics_.upstream_acknowledged(now);
         queue_.acknowledge(delivery);
         if (failures_ > 0 && logged_) log::info("Messages of {} flow upstream again", sender_.id());
         failures_ = 0;
@@ -159,6 +168,7 @@ Task<> UpstreamPump::send(Delivery delivery) {
         backoff_.reset();
     } else if (sent.error().code == Errc::malformed) {
         log::error("A message of {} is refused upstream for good and dropped: {}", sender_.id(), sent.error().text);
+        sent_.refused();
         queue_.acknowledge(delivery);
     } else {
         if (!failed_) note_failure(sent.error());
@@ -170,6 +180,7 @@ Task<> UpstreamPump::send(Delivery delivery) {
 // Unreachable is what offline looks like: the link says that once for all. Anything else concerns this sender.
 void UpstreamPump::note_failure(const Error& error) {
     ++failures_;
+    metrics_.retried(sender_, "SendMessage");
     const bool offline = error.code == Errc::unreachable || error.code == Errc::closed;
     if (offline || logged_ == error.code) return;
     logged_ = error.code;

@@ -10,6 +10,7 @@
 #include "base/backoff.hpp"
 #include "base/task_scope.hpp"
 #include "hub/endpoints.hpp"
+#include "hub/metrics/metrics.hpp"
 #include "hub/sessions.hpp"
 
 #include <string>
@@ -33,14 +34,14 @@ private:
 // One input of one module.
 class InputPump final : public DeliveryOwner {
 public:
-    InputPump(InputEndpoint endpoint, EndpointQueue& queue, Sessions& sessions, Clock& clock, Random& random,
-              Executor executor, std::size_t window);
+    InputPump(InputEndpoint endpoint, EndpointQueue& queue, Sessions& sessions, Metrics& metrics, Clock& clock,
+              Random& random, Executor executor, std::size_t window);
 
     void start();
     [[nodiscard]] Task<> close() { co_await tasks_.close(); }
     // The consumer came, went, subscribed, or has room again.
     void look_again() { kick_.set(); }
-    void delivered(const Delivery& delivery) override;
+    void delivered(const Delivery& delivery, SteadyTime since) override;
     [[nodiscard]] const InputEndpoint& endpoint() const { return endpoint_; }
 
 private:
@@ -51,6 +52,7 @@ private:
     InputEndpoint endpoint_;
     EndpointQueue& queue_;
     Sessions& sessions_;
+    SentTo& sent_;
     Clock& clock_;
     Backoff backoff_;
     std::size_t window_;
@@ -64,8 +66,8 @@ private:
 // What one sender sends upstream.
 class UpstreamPump {
 public:
-    UpstreamPump(model::Identity sender, EndpointQueue& queue, CloudLink& link, Clock& clock, Random& random,
-                 Executor executor, std::size_t window);
+    UpstreamPump(model::Identity sender, EndpointQueue& queue, CloudLink& link, Metrics& metrics, Clock& clock,
+                 Random& random, Executor executor, std::size_t window);
 
     void start();
     [[nodiscard]] Task<> close() { co_await tasks_.close(); }
@@ -79,6 +81,8 @@ private:
     model::Identity sender_;
     EndpointQueue& queue_;
     CloudLink& link_;
+    Metrics& metrics_;
+    SentTo& sent_;
     Clock& clock_;
     Backoff backoff_;
     std::size_t window_;

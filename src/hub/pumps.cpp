@@ -10,9 +10,15 @@ namespace {
 constexpr std::size_t upstream_window = 64;  // what iothub::DeviceClient keeps in flight
 }
 
-Pumps::Pumps(QueueStore& store, CloudLink& link, Clock& clock, Random& random, Executor executor,
+Pumps::Pumps(QueueStore& store, CloudLink& link, Metrics& metrics, Clock& clock, Random& random, Executor executor,
              std::size_t input_window)
-    : store_(store), link_(link), clock_(clock), random_(random), executor_(executor), input_window_(input_window) {}
+    : store_(store),
+      link_(link),
+      metrics_(metrics),
+      clock_(clock),
+      random_(random),
+      executor_(executor),
+      input_window_(input_window) {}
 
 void Pumps::start(Sessions& sessions) {
     sessions_ = &sessions;
@@ -41,8 +47,8 @@ Task<> Pumps::set_inputs(std::set<InputEndpoint> inputs, bool drop_others) {
     for (const auto& endpoint : inputs) {
         auto& pump = inputs_[endpoint];
         if (pump) continue;
-        pump = std::make_unique<InputPump>(endpoint, store_.endpoint(endpoint.name()), *sessions_, clock_, random_,
-                                           executor_, input_window_);
+        pump = std::make_unique<InputPump>(endpoint, store_.endpoint(endpoint.name()), *sessions_, metrics_, clock_,
+                                           random_, executor_, input_window_);
         pump->start();
     }
     if (drop_others) co_await drop_queues_without_route();
@@ -56,18 +62,20 @@ Task<> Pumps::drop_queues_without_route() {
             forgotten[queue.endpoint] += queue.length;
     }
     for (const auto& [endpoint, length] : forgotten) {
-        if (auto dropped = co_await store_.drop(endpoint); !dropped)
+        if (auto dropped = co_await store_.drop(endpoint); !dropped) {
             log::error("The queue of {} can't be dropped: {}", endpoint, dropped.error().text);
-        else
-            log::warn("No route leads to {} any more: its queue is dropped, with {} messages", endpoint, length);
+            continue;
+        }
+        metrics_.dropped_with_queue(endpoint, length);
+        log::warn("No route leads to {} any more: its queue is dropped, with {} messages", endpoint, length);
     }
 }
 
 void Pumps::ensure_upstream(const model::Identity& sender) {
     auto& pump = upstream_[sender];
     if (pump) return;
-    pump = std::make_unique<UpstreamPump>(sender, store_.endpoint(upstream_endpoint(sender)), link_, clock_, random_,
-                                          executor_, upstream_window);
+    pump = std::make_unique<UpstreamPump>(sender, store_.endpoint(upstream_endpoint(sender)), link_, metrics_, clock_,
+                                          random_, executor_, upstream_window);
     pump->start();
 }
 

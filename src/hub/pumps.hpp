@@ -13,7 +13,7 @@ namespace skerry::hub {
 
 class Pumps final : public SessionObserver {
 public:
-    Pumps(QueueStore& store, CloudLink& link, Clock& clock, Random& random, Executor executor,
+    Pumps(QueueStore& store, CloudLink& link, Metrics& metrics, Clock& clock, Random& random, Executor executor,
           std::size_t input_window);
 
     // Resumes the upstream queues that hold something.
@@ -35,6 +35,7 @@ private:
 
     QueueStore& store_;
     CloudLink& link_;
+    Metrics& metrics_;
     Clock& clock_;
     Random& random_;
     Executor executor_;

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "hub/methods.hpp"
+#include "hub/metrics/metrics.hpp"
 #include "hub/sessions.hpp"
 #include "hub/twins.hpp"
 
@@ -16,6 +17,7 @@ Session::Session(Sessions& owner, SessionServices services, model::Identity iden
       identity_(std::move(identity)),
       admission_(std::move(admission)),
       channel_(channel),
+      received_(services.metrics.received_from(identity_)),
       serial_(serial) {}
 
 Session::~Session() {
@@ -29,7 +31,9 @@ Task<Result<>> Session::publish(model::Message message) {
 }
 
 Result<model::SharedMessage> Session::stamp(model::Message message) {
-    return services_.intake.stamp(identity_, std::move(message));
+    auto stamped = services_.intake.stamp(identity_, std::move(message));
+    if (stamped) received_.received(**stamped);
+    return stamped;
 }
 
 Result<Intake::Submission> Session::submit(const model::SharedMessage& stamped, std::shared_ptr<StoreWaiter> waiter,
@@ -55,7 +59,7 @@ void Session::answer_method(std::string_view call_id, iothub::MethodResponse res
 }
 
 void Session::delivered(DeliveryTag tag) {
-    if (const auto done = in_flight_.take(tag)) done->owner->delivered(done->delivery);
+    if (const auto done = in_flight_.take(tag)) done->owner->delivered(done->delivery, done->since);
 }
 
 void Session::set_interests(CloudInterests interests) {
@@ -69,10 +73,20 @@ void Session::changed() {
     if (owner_) owner_->session_changed(*this);
 }
 
-void Session::deliver(DeliveryOwner& owner, std::string_view input, Delivery delivery) {
+void Session::not_stored(const Error& error) {
+    if (error.code != Errc::malformed) received_.not_stored();
+}
+
+void Session::deliver(DeliveryOwner& owner, std::string_view input, Delivery delivery, SteadyTime since) {
     const auto message = delivery.message;
-    const auto tag = in_flight_.put(InFlight{&owner, std::move(delivery)});
+    const auto tag = in_flight_.put(InFlight{&owner, std::move(delivery), since});
     channel_.deliver_input(input, *message, tag);
+}
+
+void Session::deliver_to_device(DeliveryOwner& owner, Delivery delivery, SteadyTime since) {
+    const auto message = delivery.message;
+    const auto tag = in_flight_.put(InFlight{&owner, std::move(delivery), since});
+    channel_.deliver_to_device(*message, tag);
 }
 
 void Session::forget(const DeliveryOwner& owner) {

@@ -23,6 +23,8 @@
 namespace skerry::hub {
 
 class Methods;
+class Metrics;
+class ReceivedFrom;
 class Sessions;
 class Twins;
 
@@ -38,6 +40,8 @@ public:
     [[nodiscard]] virtual bool writable() const = 0;
     // The head calls Session::delivered(tag) when the client has acknowledged it.
     virtual void deliver_input(std::string_view input, const model::Message& message, DeliveryTag tag) = 0;
+    // As deliver_input(), to devices that subscribed to messages of the cloud.
+    virtual void deliver_to_device(const model::Message& message, DeliveryTag tag) = 0;
     virtual void push_desired(const boost::json::object& patch, std::int64_t version) = 0;
     virtual void call_method(std::string_view call_id, const iothub::MethodRequest& request) = 0;
     // Ends the connection soon; `why` is for the log.
@@ -48,7 +52,8 @@ public:
 class DeliveryOwner {
 public:
     virtual ~DeliveryOwner() = default;
-    virtual void delivered(const Delivery& delivery) = 0;
+    // `since`: when it was handed over, as deliver() was told.
+    virtual void delivered(const Delivery& delivery, SteadyTime since) = 0;
 };
 
 // What sessions use of the core.
@@ -57,6 +62,7 @@ struct SessionServices {
     Twins& twins;
     Methods& methods;
     CloudLink& link;
+    Metrics& metrics;
 };
 
 class Session {
@@ -89,6 +95,8 @@ public:
     [[nodiscard]] Task<Result<>> report(boost::json::object patch);
     void answer_method(std::string_view call_id, iothub::MethodResponse response);
     void delivered(DeliveryTag tag);
+    // A message that was not acknowledged, and why: for the metrics.
+    void not_stored(const Error& error);
 
     [[nodiscard]] CloudInterests interests() const { return interests_; }
     void set_interests(CloudInterests interests);
@@ -97,7 +105,8 @@ public:
 
     // --- for the core
     // ---------------------------------------------------------------------------------------------------
-    void deliver(DeliveryOwner& owner, std::string_view input, Delivery delivery);
+    void deliver(DeliveryOwner& owner, std::string_view input, Delivery delivery, SteadyTime since);
+    void deliver_to_device(DeliveryOwner& owner, Delivery delivery, SteadyTime since);
     // The owner is about to go: acknowledgements of its deliveries lead nowhere from now on.
     void forget(const DeliveryOwner& owner);
 
@@ -110,12 +119,14 @@ private:
     model::Identity identity_;
     Admission admission_;
     Channel& channel_;
+    ReceivedFrom& received_;
     std::uint64_t serial_;
     CloudInterests interests_;
 
     struct InFlight {
         DeliveryOwner* owner;
         Delivery delivery;
+        SteadyTime since;
     };
     Slots<InFlight> in_flight_;  // their keys are the tags
 };

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <initializer_list>
 
@@ -161,6 +162,30 @@ Result<> read_mqtt(const Reader& reader, MqttSettings& mqtt) {
     return {};
 }
 
+Result<> read_http(const Reader& reader, HttpSettings& http) {
+    if (auto read = reader.flag("httpSettings__enabled", http.enabled); !read) return read;
+    return reader.number("httpSettings__port", http.port, 0, 65535);
+}
+
+// The existing hub's own settings have these names at the top and under metrics:listener.
+Result<> read_metrics(const Reader& reader, MetricsSettings& metrics, const std::string& listen_address) {
+    for (const auto& read : {
+             reader.flag("metrics__listener__MetricsEnabled", metrics.enabled),
+             reader.flag("MetricsEnabled", metrics.enabled),
+             reader.time_span("metrics__listener__MetricsHistogramMaxAge", metrics.age),
+             reader.time_span("MetricsHistogramMaxAge", metrics.age),
+             reader.number("httpSettings__metrics_port", metrics.port, 0, 65535),
+             reader.number("metrics__listener__port", metrics.port, 0, 65535),
+         })
+        if (!read) return read;
+    const auto host = reader.value_of("metrics__listener__host").value_or("");
+    metrics.address = host.empty() || host == "*" || host == "+" ? listen_address : host;
+    auto suffix = reader.value_of("metrics__listener__suffix").value_or(metrics.suffix);
+    while (suffix.ends_with('/')) suffix.pop_back();
+    metrics.suffix = suffix.substr(std::min(suffix.find_first_not_of('/'), suffix.size()));
+    return {};
+}
+
 Result<> read_limits(const Reader& reader, Settings& settings) {
     for (const auto& read : {
              reader.number("MaxConnectedClients", settings.most_clients, 1, 1'000'000),
@@ -223,6 +248,9 @@ Result<Settings> read_settings(const daemonapi::Environment& environment) {
     settings.folder = std::filesystem::path(folder.value_or(".")) / "edgeHub";
 
     if (auto read = read_mqtt(reader, settings.mqtt); !read) return fail(read.error());
+    if (auto read = read_http(reader, settings.http); !read) return fail(read.error());
+    if (auto read = read_metrics(reader, settings.metrics, settings.mqtt.listen_address); !read)
+        return fail(read.error());
     if (auto read = read_limits(reader, settings); !read) return fail(read.error());
     if (auto read = read_store(reader, settings); !read) return fail(read.error());
     return settings;

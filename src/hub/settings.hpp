@@ -17,7 +17,7 @@
 namespace skerry::hub {
 
 struct MqttSettings {
-    std::string listen_address;  // SKERRY_LISTEN; empty: every address
+    std::string listen_address;  // SKERRY_LISTEN, of every head; empty: every address
     std::uint16_t port{8883};    // SKERRY_MQTT_PORT
     // SKERRY_MQTT_PLAIN_LISTEN=host:port, loopback only: MQTT without TLS, for measurements.
     std::optional<std::pair<std::string, std::uint16_t>> plain_listen;
@@ -26,6 +26,19 @@ struct MqttSettings {
     Duration connect_arrival{std::chrono::minutes(1)};      // mqttSettings:ConnectArrivalTimeout, as h:mm:ss
     Duration longest_keep_alive{std::chrono::minutes(10)};  // mqttSettings:MaxKeepAliveTimeout
     bool ask_for_client_certificate{true};                  // ClientCertAuthEnabled
+};
+
+struct HttpSettings {
+    bool enabled{true};       // httpSettings:enabled
+    std::uint16_t port{443};  // httpSettings:port
+};
+
+struct MetricsSettings {
+    bool enabled{true};                   // MetricsEnabled
+    std::string address;                  // metrics:listener:host; as SKERRY_LISTEN when not set
+    std::uint16_t port{9600};             // metrics:listener:port, or httpSettings:metrics_port
+    std::string suffix{"metrics"};        // metrics:listener:suffix, the path
+    Duration age{std::chrono::hours(1)};  // MetricsHistogramMaxAge, as h:mm:ss
 };
 
 struct Settings {
@@ -46,6 +59,8 @@ struct Settings {
     QueueLimits store;
 
     MqttSettings mqtt;
+    HttpSettings http;
+    MetricsSettings metrics;
     std::size_t most_clients{100};                          // MaxConnectedClients
     std::size_t input_window{100};                          // SKERRY_INPUT_WINDOW: deliveries without ack, per input
     std::string upstream_protocol;                          // UpstreamProtocol

@@ -29,6 +29,11 @@ TEST_CASE("what the agent sets is enough, and the rest has the existing hub's de
     CHECK(settings.dial_host() == "hub.example.net");
     CHECK(settings.mqtt.port == 8883);
     CHECK(settings.mqtt.largest_packet == 262144);
+    CHECK(settings.http.enabled);
+    CHECK(settings.http.port == 443);
+    CHECK(settings.metrics.enabled);
+    CHECK(settings.metrics.port == 9600);
+    CHECK(settings.metrics.suffix == "metrics");
     CHECK(settings.most_clients == 100);
     CHECK(settings.scope_refresh == 1h);
     CHECK(settings.durability == Durability::disk);
@@ -41,6 +46,14 @@ TEST_CASE("what the agent sets is enough, and the rest has the existing hub's de
 TEST_CASE("names are found without case, nested ones with two underscores") {
     CHECK(with("MQTTSETTINGS__MAXINBOUNDMESSAGESIZE", "65536").value().mqtt.largest_packet == 65536);
     CHECK(with("mqttSettings__ConnectArrivalTimeout", "00:01:30").value().mqtt.connect_arrival == 90s);
+    CHECK(with("httpSettings__port", "8443").value().http.port == 8443);
+    CHECK(with("httpSettings__metrics_port", "9601").value().metrics.port == 9601);
+    CHECK(with("metrics__listener__port", "9602").value().metrics.port == 9602);
+    CHECK(with("metrics__listener__suffix", "/m/").value().metrics.suffix == "m");
+    CHECK(with("metrics__listener__host", "*").value().metrics.address.empty());
+    CHECK_FALSE(with("MetricsEnabled", "false").value().metrics.enabled);
+    CHECK(with("MetricsHistogramMaxAge", "00:30:00").value().metrics.age == 30min);
+    CHECK_FALSE(with("httpSettings__enabled", "false").value().http.enabled);
     CHECK(with("storagefolder", "/var/lib/x").value().folder == std::filesystem::path("/var/lib/x/edgeHub"));
     CHECK(with("IOTEDGE_GATEWAYHOSTNAME", "parent").value().dial_host() == "parent");
     CHECK_FALSE(with("ClientCertAuthEnabled", "False").value().mqtt.ask_for_client_certificate);

@@ -59,6 +59,11 @@ public:
     [[nodiscard]] Task<std::unique_ptr<TestClient>> connect(std::string id, bool clean = true);
     [[nodiscard]] std::string token(std::string_view id, std::string_view key, Duration life = std::chrono::hours(1));
 
+    // One exchange with the HTTP head.
+    [[nodiscard]] Task<codec::HttpResponse> ask(codec::HttpRequest request);
+    // One exchange with a port without TLS.
+    [[nodiscard]] Task<codec::HttpResponse> ask_plain(std::uint16_t port, codec::HttpRequest request);
+
     // Waits until `condition` holds; fails the test after ten seconds.
     [[nodiscard]] Task<> eventually(std::function<bool()> condition);
 

@@ -124,6 +124,9 @@ TestHub::TestHub(Executor executor)
     settings.folder = folder_->folder.path();
     settings.mqtt.listen_address = "127.0.0.1";
     settings.mqtt.port = 0;
+    settings.http.port = 0;
+    settings.metrics.address = "127.0.0.1";
+    settings.metrics.port = 0;
     settings.reported_sync = 1ms;
 
     const auto key = crypto::generate_private_key_pem(crypto::KeyKind::p256).value();
@@ -199,6 +202,18 @@ Task<> TestHub::eventually(std::function<bool()> condition) {
 std::string TestHub::token(std::string_view id, std::string_view key, Duration life) {
     return iothub::make_sas(iothub::resource_of(settings.hub_host, identity(id)), base64_decode(key).value(),
                             clock.wall() + std::chrono::duration_cast<WallTime::duration>(life));
+}
+
+Task<codec::HttpResponse> TestHub::ask(codec::HttpRequest request) {
+    co_await core_->https().open().wait();
+    net::HttpClient client(clock, net::tls_connector(*network_, "localhost", core_->https().port(), client_tls_), {},
+                           "localhost");
+    co_return (co_await client.exchange(std::move(request), 10s)).value();
+}
+
+Task<codec::HttpResponse> TestHub::ask_plain(std::uint16_t port, codec::HttpRequest request) {
+    net::HttpClient client(clock, [this, port] { return network_->connect_tcp("127.0.0.1", port); });
+    co_return (co_await client.exchange(std::move(request), 10s)).value();
 }
 
 Task<std::unique_ptr<TestClient>> TestHub::dial() {

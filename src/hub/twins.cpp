@@ -2,6 +2,7 @@
 
 #include "base/backoff.hpp"
 #include "base/log.hpp"
+#include "hub/metrics/metrics.hpp"
 #include "hub/turn.hpp"
 #include "model/twin.hpp"
 
@@ -43,9 +44,11 @@ json::object take_object(json::object& from, std::string_view name) {
 
 }  // namespace
 
-Twins::Twins(StateStore& store, CloudLink& link, Clock& clock, Random& random, Executor executor, Duration sync_pause)
+Twins::Twins(StateStore& store, CloudLink& link, Metrics& metrics, Clock& clock, Random& random, Executor executor,
+             Duration sync_pause)
     : store_(store),
       link_(link),
+      metrics_(metrics),
       clock_(clock),
       random_(random),
       executor_(executor),
@@ -129,11 +132,13 @@ Task<Result<>> Twins::fetch(model::Identity identity, SharedEntry entry) {
 }
 
 Task<Result<json::object>> Twins::get(model::Identity identity) {
+    const auto since = clock_.steady();
     const auto entry = co_await entry_of(identity);
     {
         const auto turn = co_await entry->cloud_turn.take();
-        if (auto fetched = co_await fetch(identity, entry); !fetched)
-            log::debug("The twin of {} is served as last known: {}", identity.id(), fetched.error().text);
+        const auto fetched = co_await fetch(identity, entry);
+        metrics_.twin_read(identity, fetched ? "upstream" : "edge_hub", clock_.steady() - since);
+        if (!fetched) log::debug("The twin of {} is served as last known: {}", identity.id(), fetched.error().text);
     }
     json::object twin;
     twin["desired"] = entry->desired;
@@ -153,11 +158,13 @@ const json::object* Twins::reported_of(const model::Identity& identity) const {
 
 Task<Result<>> Twins::report(model::Identity identity, json::object patch) {
     if (auto valid = model::validate_reported(patch); !valid) co_return fail(valid.error());
+    const auto since = clock_.steady();
     const auto entry = co_await entry_of(identity);
     model::merge_patch(entry->reported, patch);
     model::merge_patch(entry->pending, patch, model::Nulls::keep);
     auto saved = co_await save(identity, entry);
     if (!saved) co_return fail(saved.error());
+    metrics_.reported(identity, "edge_hub", clock_.steady() - since);
     start_sync(identity, entry);
     co_return Result<>{};
 }
@@ -177,7 +184,9 @@ Task<> Twins::sync(model::Identity identity, SharedEntry entry) {
     while (!entry->pending.empty()) {
         co_await link_.wait_ready(identity);
         entry->sending = std::exchange(entry->pending, {});
+        const auto since = clock_.steady();
         const auto sent = co_await link_.report(identity, entry->sending);
+        if (sent) metrics_.reported(identity, "upstream", clock_.steady() - since);
         const bool refused = !sent && sent.error().code == Errc::malformed;
         if (refused)
             log::warn("The cloud refuses the reported properties of {} for good, they are dropped: {}", identity.id(),
@@ -186,6 +195,7 @@ Task<> Twins::sync(model::Identity identity, SharedEntry entry) {
             // What came in meanwhile is newer and wins.
             model::merge_patch(entry->sending, entry->pending, model::Nulls::keep);
             entry->pending = std::exchange(entry->sending, {});
+            metrics_.retried(identity, "UpdateReportedProperties");
             co_await clock_.sleep(backoff.next());
             continue;
         }

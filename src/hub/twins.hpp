@@ -22,9 +22,12 @@
 
 namespace skerry::hub {
 
+class Metrics;
+
 class Twins {
 public:
-    Twins(StateStore& store, CloudLink& link, Clock& clock, Random& random, Executor executor, Duration sync_pause);
+    Twins(StateStore& store, CloudLink& link, Metrics& metrics, Clock& clock, Random& random, Executor executor,
+          Duration sync_pause);
     ~Twins();
 
     // Reads what is on disk and goes on reporting what had not reached the cloud.
@@ -70,6 +73,7 @@ private:
 
     StateStore& store_;
     CloudLink& link_;
+    Metrics& metrics_;
     Clock& clock_;
     Random& random_;
     Executor executor_;

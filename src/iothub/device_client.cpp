@@ -34,6 +34,7 @@ DeviceClient::DeviceClient(DeviceClientOptions options, DeviceClientHandlers han
 DeviceClient::~DeviceClient() { core_->cancel(); }
 
 void DeviceClient::start() { core_->start(); }
+void DeviceClient::take_commands(bool wanted) { core_->take_commands(wanted); }
 Task<> DeviceClient::close() { return ClientCore::close(core_); }
 bool DeviceClient::connected() const { return core_->connected(); }
 Task<> DeviceClient::wait_connected() { return ClientCore::wait_connected(core_); }

@@ -61,8 +61,8 @@ struct DeviceClientHandlers {
     // error leaves it unacknowledged, and the connection is reopened so that the hub delivers it again. A handler that
     // runs when the connection is lost goes on; its message comes again.
     std::function<Task<Result<>>(std::string input, model::Message message)> on_input;
-    std::function<Task<Result<>>(model::Message message)> on_cloud_to_device;
-    std::function<Task<>(boost::json::object patch)> on_desired;  // has $version; one at a time
+    std::function<Task<Result<>>(model::Message message)> on_cloud_to_device;  // Errc::closed: see take_commands()
+    std::function<Task<>(boost::json::object patch)> on_desired;               // has $version; one at a time
     std::function<Task<MethodResponse>(MethodRequest request)> on_method;
     // After CONNACK and SUBACK, also after the reconnect that renews a token (read your twin again: patches may have
     // passed meanwhile); and when the connection was lost. on_disconnected is not called for a renewal that succeeds.
@@ -77,6 +77,9 @@ public:
     ~DeviceClient();
 
     void start();
+    // Whether on_cloud_to_device is to be subscribed, now and after every reconnect; it is unless told otherwise. What
+    // arrives while it is not stays the hub's, as does a message whose handler ends with Errc::closed.
+    void take_commands(bool wanted);
     // DISCONNECT, then ends: no handler runs when it returns. What is in flight fails with Errc::closed.
     [[nodiscard]] Task<> close();
     [[nodiscard]] bool connected() const;

@@ -95,6 +95,7 @@ public:
             return;
         }
         way->wanted = interests.any();
+        way->client->take_commands(interests.cloud_to_device);
         way->last_used = config_.clock.steady();
     }
 
@@ -155,8 +156,17 @@ private:
             .on_connected = [this, identity] { listener_.on_connected(identity); },
             .on_disconnected = [this, identity](const Error& why) { listener_.on_disconnected(identity, why); },
         };
-        return std::make_unique<iothub::DeviceClient>(std::move(options), std::move(handlers), credentials_,
-                                                      config_.network, config_.clock, config_.random, config_.executor);
+        // The cloud would count every delivery to a device that is not there: it is asked for messages only while one
+        // wants them. For modules it has none.
+        if (!identity.is_module())
+            handlers.on_cloud_to_device = [this, identity](model::Message message) {
+                return listener_.on_cloud_to_device(identity, std::move(message));
+            };
+        auto client =
+            std::make_unique<iothub::DeviceClient>(std::move(options), std::move(handlers), credentials_,
+                                                   config_.network, config_.clock, config_.random, config_.executor);
+        client->take_commands(false);
+        return client;
     }
 
     hub::CloudLinkConfig config_;

@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 
 using namespace skerry;
 using namespace skerry::upstream;
@@ -59,6 +60,7 @@ public:
 
     std::map<std::string, std::string> users;  // client id -> user name
     std::vector<std::pair<std::string, std::string>> received;
+    std::map<std::string, std::set<std::string>> filters;  // client id -> what it subscribes to now
 
 private:
     Task<> accept() {
@@ -98,8 +100,10 @@ private:
             received.emplace_back(id, publish->payload);
             if (publish->id != 0) wire::encode(wire::Puback{publish->id}, answer);
         } else if (const auto* const subscribe = std::get_if<wire::Subscribe>(&packet)) {
+            for (const auto& each : subscribe->filters) filters[id].insert(each.filter);
             wire::encode(wire::Suback{subscribe->id, std::vector<std::uint8_t>(subscribe->filters.size(), 0)}, answer);
         } else if (const auto* const unsubscribe = std::get_if<wire::Unsubscribe>(&packet)) {
+            for (const auto& each : unsubscribe->filters) filters[id].erase(each);
             wire::encode(wire::Unsuback{unsubscribe->id}, answer);
         } else if (std::holds_alternative<wire::Pingreq>(packet)) {
             wire::encode(wire::Pingresp{}, answer);
@@ -120,10 +124,15 @@ struct PaperHub final : hub::CloudListener {
     Task<iothub::MethodResponse> on_method(model::Identity, iothub::MethodRequest request) override {
         co_return iothub::MethodResponse{201, "\"" + request.method + "\""};
     }
+    Task<Result<>> on_cloud_to_device(model::Identity device, model::Message message) override {
+        commands.emplace_back(device.id(), message.body);
+        co_return Result<>{};
+    }
     void on_connected(const model::Identity& identity) override { ++connected[identity.id()]; }
     void on_disconnected(const model::Identity&, const Error&) override {}
 
     std::vector<std::pair<std::string, json::object>> desired;
+    std::vector<std::pair<std::string, std::string>> commands;
     std::map<std::string, int> connected;
 };
 
@@ -224,6 +233,24 @@ TEST_CASE("desired patches and methods are handed to the hub, and a lost connect
 
         world.server->cut("leaf1");
         co_await world.eventually([&world] { return world.listener.connected["leaf1"] == 2; });
+        co_await link->close();
+    });
+}
+
+TEST_CASE("the cloud is asked for messages to a device only while the device wants them") {
+    with_world([](World& world) -> Task<> {
+        const auto link = world.link();
+        const std::string filter = "devices/leaf1/messages/devicebound/#";
+        link->set_interests(identity("leaf1"), {.desired = true});
+        co_await world.eventually([&world] { return world.listener.connected["leaf1"] == 1; });
+        CHECK_FALSE(world.server->filters["leaf1"].contains(filter));
+        link->set_interests(identity("leaf1"), {.desired = true, .cloud_to_device = true});
+        co_await world.eventually([&] { return world.server->filters["leaf1"].contains(filter); });
+        co_await world.server->push("leaf1", "devices/leaf1/messages/devicebound/%24.mid=7", "hello");
+        co_await world.eventually([&world] { return !world.listener.commands.empty(); });
+        CHECK(world.listener.commands[0] == std::pair<std::string, std::string>("leaf1", "hello"));
+        link->set_interests(identity("leaf1"), {});
+        co_await world.eventually([&] { return !world.server->filters["leaf1"].contains(filter); });
         co_await link->close();
     });
 }

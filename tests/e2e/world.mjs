@@ -123,6 +123,22 @@ export class World {
     ].join('\n') + '\n');
   }
 
+  // A downstream device in this edge device's scope, behind its gateway.
+  createLeaf(name) { this.cloudCli('device', 'create', name, '--parent', this.device); }
+  // tests/e2e/leaf.mjs as that device, with a ledger of its name; needs the daemon.
+  startLeaf(name) {
+    const connection = this.cloudCli('device', 'connection-string', name).trim();
+    const out = fs.openSync(this.log(name), 'a');
+    const child = spawn(process.execPath, [path.join(here, 'leaf.mjs')], {
+      stdio: ['ignore', out, out],
+      env: { ...process.env, NODE_TEST_CONTEXT: '', LEDGER: this.ledger(name),
+        NODE_EXTRA_CA_CERTS: path.join(this.root, 'edge', 'keys', 'edge-ca.pem'),
+        CONNECTION_STRING: `${connection};GatewayHostName=${hubAddress}` },
+    });
+    fs.closeSync(out);
+    return child;
+  }
+
   async startDaemon() {
     this.daemon = this.start('daemon', ['daemon', '-c', path.join(this.root, 'config.toml')]);
     await until('the daemon answers', () => this.modules());
@@ -162,6 +178,24 @@ export class World {
     const { env = {}, ...rest } = extra;
     return { type: 'docker', status: 'running', restartPolicy: 'always', settings: { image: `${image}:latest` },
       env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, { value }])), ...rest };
+  }
+
+  // A service's REST call, over the cloud's admin socket.
+  cloudRequest(method, target, body = '', headers = {}) {
+    return this.httpRequest({ socketPath: path.join(this.cloudData, 'admin.sock'), path: target, method, headers }, body);
+  }
+  httpRequest(options, body = '') {
+    return new Promise((resolve, reject) => {
+      const request = http.request({ timeout: 10000, ...options }, (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece) => { text += piece; });
+        response.on('end', () => resolve({ status: response.statusCode, body: text, etag: response.headers.etag }));
+      });
+      request.on('timeout', () => request.destroy(new Error('timeout')));
+      request.on('error', reject);
+      request.end(body);
+    });
   }
 
   request(method, target) {
@@ -265,7 +299,7 @@ export class World {
     for (const role of ['cloud', 'daemon']) {
       if (fs.existsSync(this.log(role))) text += `--- ${role}\n${fs.readFileSync(this.log(role), 'utf8').slice(-3000)}\n`;
     }
-    for (const name of ['edgeAgent', 'edgeHub', 'sensor', 'filter', 'relay']) {
+    for (const name of ['edgeAgent', 'edgeHub', 'sensor', 'filter', 'relay', 'caller']) {
       try {
         text += `--- ${name}\n${this.cli('logs', name, '--tail', '40', '-H', `unix://${this.management}`)}\n`;
       } catch { /* no such module, or no daemon */ }

@@ -38,6 +38,8 @@ MqttSession::MqttSession(std::shared_ptr<net::Stream> stream, mqtt::Decoder deco
       acknowledged_(context.executor),
       last_packet_(context.clock.steady()),
       token_ends_(end_of_token()),
+      commands_changed_(context.executor),
+      completing_(context.executor),
       scope_(context.executor) {}
 
 Task<> MqttSession::run() {
@@ -52,12 +54,15 @@ Task<> MqttSession::run() {
     scope_.spawn("mqtt writer", write_out(self));
     scope_.spawn("mqtt acknowledgements", acknowledge(self));
     scope_.spawn("mqtt limits", watch_limits(self));
+    scope_.spawn("mqtt commands", deliver_commands(self));
     const auto ended = co_await read_packets();
     if (!ended && !dropped_ && ended.error().code != Errc::closed)
         log::warn("mqtt: '{}' is disconnected: {}", access_.identity.id(), ended.error().text);
     context_.hub.connections().detach(access_.identity, *this);
     stream_->close();
     co_await scope_.close();
+    co_await completing_.idle();
+    co_await give_back_commands(self);
     if (!graceful_) co_await publish_will();
 }
 
@@ -90,7 +95,9 @@ Task<Result<>> MqttSession::handle(mqtt::Packet packet) {
         send(mqtt::Pingresp{});
     } else if (std::holds_alternative<mqtt::Disconnect>(packet)) {
         graceful_ = true;
-    } else if (!std::holds_alternative<mqtt::Puback>(packet)) {  // we send with QoS 0: acknowledges nothing
+    } else if (const auto* puback = std::get_if<mqtt::Puback>(&packet)) {
+        on_puback(puback->id);
+    } else {
         co_return fail(Errc::malformed, "a packet that no client of this hub sends here");
     }
     co_return Result<>{};

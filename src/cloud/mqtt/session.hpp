@@ -3,8 +3,8 @@
 // Promises: nothing is done for a client before its token was accepted; PUBACK for telemetry is sent after the event
 //           is on disk, in the order of the PUBLISHes. A client that breaks the protocol loses its own connection, no
 //           other.
-// Bounds:   one packet (largest_packet), 1,000 unacknowledged events, 4 MiB of outgoing bytes (then it is dropped).
-// Threads:  the loop's.
+// Bounds:   one packet (largest_packet), 1,000 unacknowledged events, 50 messages to the device in flight, 4 MiB of
+// outgoing bytes (then it is dropped). Threads:  the loop's.
 #pragma once
 
 #include "base/clock.hpp"
@@ -17,6 +17,7 @@
 #include "net/stream.hpp"
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -49,6 +50,7 @@ public:
     [[nodiscard]] bool takes_methods() const override;
     void invoke(std::string_view method, std::string_view payload, std::string_view request_id) override;
     void update_desired(const DesiredUpdate& update) override;
+    void look_for_commands() override;
     void drop(std::string_view why) override;
 
 private:
@@ -61,6 +63,13 @@ private:
     [[nodiscard]] static Task<> write_out(std::shared_ptr<MqttSession> self);
     [[nodiscard]] static Task<> acknowledge(std::shared_ptr<MqttSession> self);
     [[nodiscard]] static Task<> watch_limits(std::shared_ptr<MqttSession> self);
+
+    // session_commands.cpp
+    [[nodiscard]] static Task<> deliver_commands(std::shared_ptr<MqttSession> self);
+    [[nodiscard]] static Task<> complete_command(std::shared_ptr<MqttSession> self, codec::mqtt::PacketId id);
+    [[nodiscard]] static Task<> give_back_commands(std::shared_ptr<MqttSession> self);
+    void send_command(Command command);
+    void on_puback(codec::mqtt::PacketId id);
 
     [[nodiscard]] Task<Result<>> read_packets();
     [[nodiscard]] Task<Result<>> handle(codec::mqtt::Packet packet);
@@ -97,8 +106,14 @@ private:
     Signal acknowledged_;
     SteadyTime last_packet_;
     SteadyTime token_ends_;
+    std::map<codec::mqtt::PacketId, std::string> commands_;  // in flight, with their lock tokens
+    codec::mqtt::PacketId last_command_{0};
+    codec::mqtt::QoS commands_qos_{codec::mqtt::QoS::at_least_once};
+    bool look_again_{false};
+    Signal commands_changed_;
     bool graceful_{false};
     bool dropped_{false};
+    TaskScope completing_;  // waited for at the end: what was acknowledged is completed
     TaskScope scope_;
 };
 

@@ -42,16 +42,20 @@ void MqttSession::on_subscribe(const mqtt::Subscribe& subscribe) {
             continue;
         }
         subscriptions_.insert(kind);
+        if (kind == iothub::Subscription::cloud_to_device) commands_qos_ = qos;
         methods = methods || kind == iothub::Subscription::methods;
         suback.codes.push_back(std::min<std::uint8_t>(static_cast<std::uint8_t>(qos), 1));
     }
     send(suback);
+    if (subscribed(iothub::Subscription::cloud_to_device)) look_for_commands();
     if (methods) context_.hub.connections().notify_subscribed();
 }
 
 void MqttSession::on_unsubscribe(const mqtt::Unsubscribe& unsubscribe) {
     for (const auto& filter : unsubscribe.filters) subscriptions_.erase(own_subscription(filter));
     send(mqtt::Unsuback{unsubscribe.id});
+    if (!subscribed(iothub::Subscription::cloud_to_device))
+        completing_.spawn("mqtt commands", give_back_commands(shared_from_this()));
 }
 
 Task<> MqttSession::on_twin_get(std::string request_id) {

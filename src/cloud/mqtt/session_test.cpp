@@ -277,3 +277,67 @@ TEST_CASE("a client of another level of MQTT is told so") {
         CHECK((co_await device.expect<mqtt::Connack>()).code == mqtt::ConnectCode::unacceptable_protocol);
     });
 }
+
+namespace {
+// The device d1, listening for messages.
+Task<TestDevice> taker(TestCloud& test) {
+    auto device = co_await test.device("d1");
+    co_await device.send(mqtt::Subscribe{8, {{"devices/d1/messages/devicebound/#", mqtt::QoS::at_least_once}}});
+    (void)co_await device.expect<mqtt::Suback>();
+    co_return device;
+}
+}  // namespace
+
+TEST_CASE("a message to a device waits for it, and is completed by its acknowledgement, not before") {
+    with_cloud([](TestCloud& test) -> Task<> {
+        co_await test.create("d1");
+        const auto token = co_await test.policy_token("service");
+        const std::string queue = "/devices/d1/messages/devicebound?api-version=2021-04-12";
+        CHECK((co_await test.call("POST", queue, "first", token)).status == 204);
+        {
+            auto device = co_await taker(test);
+            const auto publish = co_await device.expect<mqtt::Publish>();
+            CHECK(publish.topic.starts_with("devices/d1/messages/devicebound/"));
+            CHECK(publish.topic.contains("%24.to=%2Fdevices%2Fd1%2Fmessages%2FdeviceBound"));
+            CHECK(publish.payload == "first");
+            CHECK(publish.qos == mqtt::QoS::at_least_once);
+            device.close();
+        }
+        auto device = co_await taker(test);
+        const auto again = co_await device.expect<mqtt::Publish>();
+        CHECK(again.payload == "first");
+        co_await device.send(mqtt::Puback{again.id});
+        CHECK((co_await test.call("POST", queue, "second", token)).status == 204);
+        const auto second = co_await device.expect<mqtt::Publish>();
+        CHECK(second.payload == "second");
+        co_await device.send(mqtt::Puback{second.id});
+        co_await device.send(mqtt::Disconnect{});
+        CHECK_FALSE((co_await device.receive()).has_value());
+
+        CHECK((co_await test.call("POST", queue, "third", token)).status == 204);
+        auto last = co_await taker(test);
+        CHECK((co_await last.expect<mqtt::Publish>()).payload == "third");
+    });
+}
+
+TEST_CASE("messages to devices are settled over HTTPS, each with its lock") {
+    with_cloud([](TestCloud& test) -> Task<> {
+        co_await test.create("d1");
+        const auto service = co_await test.policy_token("service");
+        const auto own = co_await test.token("d1");
+        const std::string queue = "/devices/d1/messages/deviceBound";
+        CHECK((co_await test.call("POST", queue, "x", own)).status == 401);
+        CHECK((co_await test.call("GET", queue, "", service)).status == 401);
+        CHECK((co_await test.call("POST", "/devices/nobody/messages/devicebound", "x", service)).status == 404);
+        CHECK((co_await test.call("GET", queue, "", own)).status == 204);
+        CHECK((co_await test.call("POST", queue, R"("x")", service)).status == 204);
+        const auto received = co_await test.call("GET", queue, "", own);
+        CHECK(received.status == 200);
+        CHECK(received.body == "x");
+        CHECK((co_await test.call("GET", queue, "", own)).status == 204);
+        CHECK((co_await test.call("DELETE", queue + "/nonsense", "", own)).status == 412);
+        CHECK((co_await test.call("GET", "/messages/servicebound/feedback", "", service)).status == 204);
+        const auto purged = co_await test.call("DELETE", "/devices/d1/commands", "", service);
+        CHECK(purged.body.at("totalMessagesPurged") == 1);
+    });
+}

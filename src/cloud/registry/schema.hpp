@@ -6,7 +6,7 @@
 
 namespace skerry::cloud {
 
-inline constexpr std::array<std::string_view, 1> migrations{
+inline constexpr std::array<std::string_view, 2> migrations{
     R"(
 CREATE TABLE policies(
     name TEXT PRIMARY KEY,
@@ -51,6 +51,31 @@ CREATE TABLE twins(
     reported_version INTEGER NOT NULL,
     PRIMARY KEY(device_id, module_id)
 ) WITHOUT ROWID;
+)",
+    R"(
+-- Messages to devices. Times are milliseconds since 1970; who holds lock_token may settle it until locked_until.
+CREATE TABLE commands(
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    device_id TEXT NOT NULL,
+    generation_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    acknowledgement INTEGER NOT NULL,
+    enqueued INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    delivery_count INTEGER NOT NULL,
+    lock_token TEXT NOT NULL,
+    locked_until INTEGER NOT NULL,
+    message TEXT NOT NULL
+);
+CREATE INDEX commands_by_device ON commands(device_id, sequence);
+CREATE INDEX commands_by_expiry ON commands(expires);
+
+CREATE TABLE feedback(
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    record TEXT NOT NULL,
+    lock_token TEXT NOT NULL,
+    locked_until INTEGER NOT NULL
+);
 )"};
 
 }  // namespace skerry::cloud

@@ -76,13 +76,17 @@ Outcome<std::vector<model::Message>> messages_of(const codec::HttpRequest& reque
         }
         return messages;
     }
-    model::Message message;
-    message.body = request.body;
-    for (const auto& [name, value] : request.headers.all()) take_header(message, name, value);
-    messages.push_back(std::move(message));
+    messages.push_back(message_of(request));
     return messages;
 }
 }  // namespace
+
+model::Message message_of(const codec::HttpRequest& request) {
+    model::Message message;
+    message.body = request.body;
+    for (const auto& [name, value] : request.headers.all()) take_header(message, name, value);
+    return message;
+}
 
 Rest::Reply Rest::send_events(const Call& call, model::Identity source) {
     if (auto allowed = co_await authorize(call, device_connect, {source}); !allowed) co_return refuse(allowed.error());

@@ -85,6 +85,9 @@ Rest::Reply Rest::dispatch(const Call& call) {
     const auto& path = call.path;
     if (!path.empty() && path[0] == "devices") co_return co_await on_devices(call);
     if (!path.empty() && path[0] == "twins") co_return co_await on_twins(call);
+    if (path.size() >= 3 && path.size() <= 5 && path[0] == "messages" &&
+        equals_ignoring_case(path[1], "serviceBound") && path[2] == "feedback")
+        co_return co_await on_feedback(call);
     if (path.size() == 2 && path[0] == "statistics") co_return co_await statistics(call);
     co_return refuse(no_such_call(call.request));
 }
@@ -104,6 +107,9 @@ Rest::Reply Rest::on_devices(const Call& call) {
     if (path.size() == 3 && path[2] == "applyConfigurationContent")
         co_return co_await apply_configuration(call, *device);
     if (path.size() == 4 && path[2] == "messages" && path[3] == "events") co_return co_await send_events(call, *device);
+    if (path.size() == 3 && path[2] == "commands") co_return co_await purge_commands(call, *device);
+    if (path.size() >= 4 && path.size() <= 6 && path[2] == "messages" && equals_ignoring_case(path[3], "deviceBound"))
+        co_return co_await on_commands(call, *device);
     if (path.size() < 4 || path[2] != "modules") co_return refuse(no_such_call(call.request));
 
     const auto module = module_of(path[1], path[3]);

@@ -57,6 +57,12 @@ private:
     [[nodiscard]] Reply invoke(const Call& call, model::Identity identity);
     [[nodiscard]] Reply apply_configuration(const Call& call, model::Identity device);
     [[nodiscard]] Reply send_events(const Call& call, model::Identity source);
+    [[nodiscard]] Reply on_commands(const Call& call, model::Identity device);
+    [[nodiscard]] Reply send_command(const Call& call, model::Identity device);
+    [[nodiscard]] Reply receive_command(const Call& call, model::Identity device);
+    [[nodiscard]] Reply settle_command(const Call& call, model::Identity device);
+    [[nodiscard]] Reply purge_commands(const Call& call, model::Identity device);
+    [[nodiscard]] Reply on_feedback(const Call& call);
     [[nodiscard]] Reply on_scope(const Call& call, model::Identity actor);
     [[nodiscard]] Reply scope_page(std::string edge_device, std::string after, std::size_t limit, std::string link);
     [[nodiscard]] Reply scope_target(model::Identity target);
@@ -77,6 +83,8 @@ private:
 [[nodiscard]] Outcome<boost::json::object> body_object(const codec::HttpRequest& request);
 [[nodiscard]] Outcome<model::Identity> device_of(const std::string& id);
 [[nodiscard]] Outcome<model::Identity> module_of(const std::string& device, const std::string& id);
+// The request's body, with what its headers say of it.
+[[nodiscard]] model::Message message_of(const codec::HttpRequest& request);
 [[nodiscard]] Fault no_such_call(const codec::HttpRequest& request);
 [[nodiscard]] Fault wrong_method(const codec::HttpRequest& request);
 

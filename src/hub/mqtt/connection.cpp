@@ -128,7 +128,7 @@ Task<Result<>> Connection::open_session(wire::Connect connect, Claim claim) {
     session_ = std::move(*session);
     events_prefix_ = iothub::events_prefix(identity);
     outbox_.put(wire::Connack{.session_present = stored.has_value(), .code = wire::ConnectCode::accepted});
-    session_->set_interests(subscriptions_.interests());
+    session_->set_interests(subscriptions_.interests(identity));
     co_return Result<>{};
 }
 
@@ -271,14 +271,23 @@ void Connection::deliver_input(std::string_view input, const model::Message& mes
     const auto& known = input_of(input);
     topic_.clear();
     iothub::append_input_topic(topic_, known.prefix, message);
-    auto qos = known.qos.value_or(wire::QoS::at_least_once);
+    deliver(topic_, known.qos, message, tag);
+}
+
+void Connection::deliver_to_device(const model::Message& message, DeliveryTag tag) {
+    const auto topic = iothub::cloud_to_device_topic(session_->identity(), message);
+    deliver(topic, subscriptions_.match(topic), message, tag);
+}
+
+void Connection::deliver(std::string_view topic, std::optional<wire::QoS> subscribed, const model::Message& message,
+                         DeliveryTag tag) {
+    auto qos = subscribed.value_or(wire::QoS::at_least_once);
     if (const auto wanted = model::find(message.properties, "mqtt-qos"); wanted && wanted->value == "0")
         qos = wire::QoS::at_most_once;
-    const auto put = outbox_.publish(topic_, message.body, qos, tag);
+    const auto put = outbox_.publish(topic, message.body, qos, tag);
     if (put) return;
     if (put.error().code == Errc::malformed) {
-        log::error("A message for {} input {} can't be delivered over MQTT and is dropped: {}", name_, input,
-                   put.error().text);
+        log::error("A message for {} can't be delivered over MQTT and is dropped: {}", name_, put.error().text);
         session_->delivered(tag);
     } else {
         end(End::by_hub, put.error().text);

@@ -52,6 +52,7 @@ public:
     bool takes_input(std::string_view input) const override;
     bool writable() const override;
     void deliver_input(std::string_view input, const model::Message& message, DeliveryTag tag) override;
+    void deliver_to_device(const model::Message& message, DeliveryTag tag) override;
     void push_desired(const boost::json::object& patch, std::int64_t version) override;
     void call_method(std::string_view call_id, const iothub::MethodRequest& request) override;
     void close(std::string_view why) override;
@@ -96,6 +97,8 @@ private:
     [[nodiscard]] bool not_stored(const Error& error);
     [[nodiscard]] std::uint64_t expect_ack(codec::mqtt::PacketId id, std::size_t size);
     void acknowledge(std::uint64_t sequence);
+    void deliver(std::string_view topic, std::optional<codec::mqtt::QoS> subscribed, const model::Message& message,
+                 DeliveryTag tag);
     void push(std::string_view topic, std::string_view payload);
 
     struct Input {  // what every message to it needs to know

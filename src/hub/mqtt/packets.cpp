@@ -46,7 +46,7 @@ Task<bool> Connection::handle_subscribe(wire::Subscribe subscribe) {
     outbox_.put(answer);
     // Only now: what is delivered must come after SUBACK.
     session_->changed();
-    session_->set_interests(subscriptions_.interests());
+    session_->set_interests(subscriptions_.interests(session_->identity()));
     co_return true;
 }
 
@@ -55,7 +55,7 @@ Task<bool> Connection::handle_unsubscribe(wire::Unsubscribe unsubscribe) {
     if (!co_await subscriptions_changed()) co_return false;
     outbox_.put(wire::Unsuback{.id = unsubscribe.id});
     session_->changed();
-    session_->set_interests(subscriptions_.interests());
+    session_->set_interests(subscriptions_.interests(session_->identity()));
     co_return true;
 }
 
@@ -174,6 +174,7 @@ void Connection::stored(std::uint64_t ticket, const Result<>& outcome) {
 
 // No PUBACK: the client sends it again.
 bool Connection::not_stored(const Error& error) {
+    session_->not_stored(error);
     end(End::by_hub, error.while_doing("a message could not be stored").text);
     return false;
 }

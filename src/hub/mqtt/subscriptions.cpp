@@ -6,6 +6,8 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace skerry::hub::mqtt {
@@ -40,8 +42,11 @@ std::optional<QoS> Subscriptions::match_input(std::string_view prefix) const {
     return match(std::string(prefix) + "/p");
 }
 
-CloudInterests Subscriptions::interests() const {
+CloudInterests Subscriptions::interests(const model::Identity& client) const {
     CloudInterests interests;
+    if (!client.is_module() && !filters_.empty())
+        interests.cloud_to_device =
+            match(fmt::format("devices/{}/messages/devicebound/p", client.device_id())).has_value();
     for (const auto& [filter, qos] : filters_) {
         const auto kind = iothub::classify_filter(filter);
         if (kind == iothub::Subscription::desired_properties) interests.desired = true;

@@ -26,7 +26,7 @@ public:
     [[nodiscard]] std::optional<codec::mqtt::QoS> match(std::string_view topic) const;
     // The same for messages whose topics begin with `prefix` and go on with their properties.
     [[nodiscard]] std::optional<codec::mqtt::QoS> match_input(std::string_view prefix) const;
-    [[nodiscard]] CloudInterests interests() const;
+    [[nodiscard]] CloudInterests interests(const model::Identity& client) const;
 
     // For persistent sessions. Text that was not written by to_text() gives an empty set.
     [[nodiscard]] std::string to_text() const;

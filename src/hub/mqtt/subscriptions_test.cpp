@@ -35,14 +35,15 @@ TEST_CASE("inputs are matched by MQTT's rules, whatever the SDK subscribes") {
 }
 
 TEST_CASE("filters say what the cloud is to push") {
+    const auto device = skerry::model::Identity::device("d").value();
     Subscriptions subscriptions;
-    CHECK_FALSE(subscriptions.interests().any());
+    CHECK_FALSE(subscriptions.interests(device).any());
     (void)subscriptions.add("$iothub/twin/res/#", QoS::at_most_once);
-    CHECK_FALSE(subscriptions.interests().any());
+    CHECK_FALSE(subscriptions.interests(device).any());
     (void)subscriptions.add("$iothub/methods/POST/#", QoS::at_most_once);
-    CHECK(subscriptions.interests() == skerry::hub::CloudInterests{.desired = false, .methods = true});
+    CHECK(subscriptions.interests(device) == skerry::hub::CloudInterests{.desired = false, .methods = true});
     (void)subscriptions.add("$iothub/twin/PATCH/properties/desired/#", QoS::at_most_once);
-    CHECK(subscriptions.interests() == skerry::hub::CloudInterests{.desired = true, .methods = true});
+    CHECK(subscriptions.interests(device) == skerry::hub::CloudInterests{.desired = true, .methods = true});
 }
 
 TEST_CASE("a client has a limited number of filters, of limited length") {

@@ -158,7 +158,7 @@ Result<> ClientCore::check_connack(const codec::mqtt::Connack& connack) {
     return fail(Errc::malformed, fmt::format("the hub refused CONNECT with {}", static_cast<int>(connack.code)));
 }
 
-codec::mqtt::Subscribe ClientCore::subscribe_packet() const {
+codec::mqtt::Subscribe ClientCore::subscribe_packet(bool commands) const {
     using codec::mqtt::QoS;
     codec::mqtt::Subscribe subscribe{subscribe_id, {}};
     const auto add = [&](bool wanted, Subscription kind, QoS qos) {
@@ -168,13 +168,33 @@ codec::mqtt::Subscribe ClientCore::subscribe_packet() const {
     add(handlers_->on_desired != nullptr, Subscription::desired_properties, QoS::at_most_once);
     add(handlers_->on_method != nullptr, Subscription::methods, QoS::at_most_once);
     add(handlers_->on_input != nullptr, Subscription::module_inputs, QoS::at_least_once);
-    add(handlers_->on_cloud_to_device != nullptr, Subscription::cloud_to_device, QoS::at_least_once);
+    add(commands, Subscription::cloud_to_device, QoS::at_least_once);
     return subscribe;
+}
+
+void ClientCore::take_commands(bool wanted) {
+    commands_wanted_ = wanted;
+    if (link_) change_subscription(*link_);
+}
+
+// One change at a time: its packet id is in use until the hub has answered.
+void ClientCore::change_subscription(Link& link) {
+    if (!link.subscribed || link.changing || link.commands == commands_wanted()) return;
+    link.commands = commands_wanted();
+    if (link.commands && link.left_out)
+        return link.end({Errc::closed, "reopened so that messages come that nobody wanted before"});
+    link.changing = true;
+    const auto filter = filter_of(Subscription::cloud_to_device, options_.identity);
+    if (link.commands)
+        link.put(codec::mqtt::Subscribe{subscribe_id, {{filter, codec::mqtt::QoS::at_least_once}}});
+    else
+        link.put(codec::mqtt::Unsubscribe{subscribe_id, {filter}});
 }
 
 Task<> ClientCore::serve(std::shared_ptr<ClientCore> self, std::shared_ptr<Link> link) {
     TaskScope tasks(self->executor_);
-    link->put(self->subscribe_packet());
+    link->commands = self->commands_wanted();
+    link->put(self->subscribe_packet(link->commands));
     tasks.spawn("reader", read_packets(self, link));
     tasks.spawn("writer", write_packets(self, link));
     tasks.spawn("keep-alive", keep_alive(self, link));

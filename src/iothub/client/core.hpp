@@ -23,6 +23,7 @@ public:
                net::Network& network, Clock& clock, Random& random, Executor executor);
 
     void start();
+    void take_commands(bool wanted);
     void cancel();
     [[nodiscard]] static Task<> close(std::shared_ptr<ClientCore> self);
     [[nodiscard]] static Task<> wait_connected(std::shared_ptr<ClientCore> self);
@@ -40,7 +41,9 @@ private:
     [[nodiscard]] static Task<> serve(std::shared_ptr<ClientCore> self, std::shared_ptr<Link> link);
     [[nodiscard]] Result<> check_connack(const codec::mqtt::Connack& connack);
     [[nodiscard]] codec::mqtt::Connect connect_packet(std::string token) const;
-    [[nodiscard]] codec::mqtt::Subscribe subscribe_packet() const;
+    [[nodiscard]] codec::mqtt::Subscribe subscribe_packet(bool commands) const;
+    [[nodiscard]] bool commands_wanted() const { return commands_wanted_ && handlers_->on_cloud_to_device != nullptr; }
+    void change_subscription(Link& link);
     void become_up();
     void become_down(Error why);
     void leave_link();
@@ -55,6 +58,7 @@ private:
     void pump();
     [[nodiscard]] Result<> take_packets(const std::shared_ptr<Link>& link);
     [[nodiscard]] Result<> take(const std::shared_ptr<Link>& link, codec::mqtt::Packet packet);
+    [[nodiscard]] Result<> subscription_changed(Link& link, codec::mqtt::PacketId id);
     [[nodiscard]] Result<> take_suback(Link& link, const codec::mqtt::Suback& suback);
     [[nodiscard]] Result<> take_publish(const std::shared_ptr<Link>& link, codec::mqtt::Publish publish);
     [[nodiscard]] Result<> take_message(const std::shared_ptr<Link>& link, std::string lane, model::Message message,
@@ -81,6 +85,7 @@ private:
     bool up_{false};
     bool holding_{false};
     bool closing_{false};
+    bool commands_wanted_{true};
     bool told_connected_{false};  // on_connected was called, and on_disconnected not since
     std::size_t running_methods_{0};
     std::size_t handled_before_{0};

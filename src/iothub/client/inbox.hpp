@@ -25,6 +25,7 @@ public:
         std::size_t bytes;
         std::shared_ptr<Link> link;
         codec::mqtt::PacketId id;  // 0: nothing to acknowledge
+        bool may_be_left{false};   // unacknowledged, by a handler that says Errc::closed; the connection goes on
     };
     // Errc::full beyond the bounds: the connection should end then, the hub delivers again.
     [[nodiscard]] Result<> push(std::string lane, Item item);

@@ -241,3 +241,55 @@ TEST_CASE("twin requests end: with a timeout, with the connection, at once while
     CHECK(results[1].error().code == Errc::closed);
     CHECK(test.world.run(get_twin(*test.client)).error().code == Errc::unreachable);
 }
+
+TEST_CASE("messages to the device are subscribed to while they are wanted, and left to the hub while not") {
+    Log log;
+    DeviceClientHandlers handlers;
+    handlers.on_cloud_to_device = [&](model::Message message) -> Task<Result<>> {
+        log.push_back(message.body);
+        if (message.body == "left") co_return fail(Errc::closed, "nobody wants it any more");
+        co_return Result<>{};
+    };
+    TestClient test(std::move(handlers));
+    const std::string filter = "devices/d1/modules/m1/messages/devicebound/#";
+    const std::string topic = "devices/d1/modules/m1/messages/devicebound/%24.mid=1";
+    test.client->take_commands(false);
+    test.connect();
+    REQUIRE(test.hub.subscribes.size() == 1);
+    CHECK(test.hub.subscribes[0].filters.size() == 1);
+
+    test.client->take_commands(true);
+    test.client->take_commands(false);
+    test.client->take_commands(true);
+    test.world.run_for(1s);
+    REQUIRE(test.hub.subscribes.size() == 2);
+    CHECK(test.hub.subscribes[1].filters.at(0).filter == filter);
+    const auto wanted = test.hub.push(topic, "1");
+    test.world.run_for(1s);
+    CHECK(log == Log{"1"});
+    CHECK(test.hub.acknowledged == std::vector{wanted});
+    test.hub.push(topic, "left");
+    test.world.run_for(1s);
+    CHECK(std::exchange(log, {"1"}) == Log{"1", "left"});
+    CHECK(test.hub.acknowledged == std::vector{wanted});
+    CHECK(test.hub.connects.size() == 1);
+
+    test.client->take_commands(false);
+    test.world.run_for(1s);
+    REQUIRE(test.hub.unsubscribes.size() == 1);
+    CHECK(test.hub.unsubscribes[0].filters == std::vector{filter});
+    test.hub.push(topic, "2");
+    test.world.run_for(1s);
+    CHECK(log == Log{"1"});
+    CHECK(test.hub.acknowledged == std::vector{wanted});
+
+    // Only a new connection brings again what was left out.
+    test.client->take_commands(true);
+    test.world.run_for(5s);
+    REQUIRE(test.hub.connects.size() == 2);
+    CHECK(test.hub.subscribes.back().filters.size() == 2);
+    const auto again = test.hub.push(topic, "2");
+    test.world.run_for(1s);
+    CHECK(log == Log{"1", "2"});
+    CHECK(test.hub.acknowledged == std::vector{wanted, again});
+}

@@ -46,6 +46,9 @@ struct Link {
     Event ended;
     Error why;
     bool subscribed{false};
+    bool commands{false};        // are subscribed to, as far as was asked
+    bool left_out{false};        // messages came while nobody wanted them
+    bool changing{false};        // a change of that has no answer yet
     bool planned_end{false};     // to renew the token
     bool handler_failed{false};  // reopened so that a message comes again
     SteadyTime token_expires{};

@@ -60,6 +60,7 @@ public:
     // What it saw.
     std::vector<mqtt::Connect> connects;
     std::vector<mqtt::Subscribe> subscribes;
+    std::vector<mqtt::Unsubscribe> unsubscribes;
     std::vector<mqtt::Publish> messages;        // telemetry
     std::vector<mqtt::Publish> unacknowledged;  // telemetry that it owes an answer
     std::vector<mqtt::Publish> method_answers;
@@ -100,6 +101,9 @@ private:
             if (answers_subscribe)
                 write(mqtt::Packet{
                     mqtt::Suback{subscribe->id, std::vector<std::uint8_t>(subscribe->filters.size(), suback_code)}});
+        } else if (const auto* unsubscribe = std::get_if<mqtt::Unsubscribe>(&packet)) {
+            unsubscribes.push_back(*unsubscribe);
+            write(mqtt::Packet{mqtt::Unsuback{unsubscribe->id}});
         } else if (const auto* puback = std::get_if<mqtt::Puback>(&packet)) {
             acknowledged.push_back(puback->id);
         } else if (std::holds_alternative<mqtt::Pingreq>(packet)) {

@@ -123,6 +123,7 @@ Result<> ClientCore::take(const std::shared_ptr<Link>& link, mqtt::Packet packet
                               return Result<>{};
                           },
                           [&](const mqtt::Suback& suback) { return take_suback(*link, suback); },
+                          [&](const mqtt::Unsuback& unsuback) { return subscription_changed(*link, unsuback.id); },
                           [](const mqtt::Pingresp&) { return Result<>{}; },
                           [](const auto&) -> Result<> {
                               return fail(Errc::malformed, "the hub sent a packet that a client must not get");
@@ -131,8 +132,21 @@ Result<> ClientCore::take(const std::shared_ptr<Link>& link, mqtt::Packet packet
                       packet);
 }
 
+Result<> ClientCore::subscription_changed(Link& link, mqtt::PacketId id) {
+    if (!link.changing || id != subscribe_packet(false).id)
+        return fail(Errc::malformed, "the hub acknowledged a subscription that was not changed");
+    link.changing = false;
+    change_subscription(link);
+    return {};
+}
+
 Result<> ClientCore::take_suback(Link& link, const mqtt::Suback& suback) {
-    const auto asked = subscribe_packet();
+    if (link.changing) {
+        if (suback.codes.size() != 1 || suback.codes.front() > 2)
+            log::warn("{}: the hub refused the subscription to its messages", options_.identity.id());
+        return subscription_changed(link, suback.id);
+    }
+    const auto asked = subscribe_packet(link.commands);
     if (link.subscribed || suback.id != asked.id || suback.codes.size() != asked.filters.size())
         return fail(Errc::malformed, "the hub sent a SUBACK that fits no SUBSCRIBE");
     for (std::size_t at = 0; at < suback.codes.size(); ++at)
@@ -141,6 +155,7 @@ Result<> ClientCore::take_suback(Link& link, const mqtt::Suback& suback) {
                         fmt::format("the hub refused the subscription '{}'", asked.filters[at].filter));
     link.subscribed = true;
     become_up();
+    change_subscription(link);
     return {};
 }
 
@@ -182,13 +197,18 @@ Result<> ClientCore::take_message(const std::shared_ptr<Link>& link, std::string
         if (id != 0) link->put(mqtt::Puback{id});
         return {};
     }
+    // A session that outlived its connection may push them before it is told otherwise: the hub keeps them.
+    if (is_command && !commands_wanted_) {
+        link->left_out = true;
+        return {};
+    }
     const auto bytes = message.size();
     auto input = is_command ? std::string() : lane.substr(std::string_view("input ").size());
     auto work = [handlers = handlers_, is_command, input = std::move(input), message = std::move(message)]() mutable {
         return is_command ? handlers->on_cloud_to_device(std::move(message))
                           : handlers->on_input(std::move(input), std::move(message));
     };
-    return inbox_->push(std::move(lane), {std::move(work), bytes, link, id});
+    return inbox_->push(std::move(lane), {std::move(work), bytes, link, id, is_command});
 }
 
 Result<> ClientCore::take_desired(const std::shared_ptr<Link>& link, mqtt::Publish publish) {

@@ -1,0 +1,43 @@
+// The HTTP head: what modules call over HTTPS (edge-hub.md 3). Translates, and has no rules of its own.
+//
+// Promises: nobody is served without a token of its own, metrics excepted. A direct method goes to a client that is
+// connected here,
+//           never through the cloud. Every failure is a status and a JSON text that says why.
+// Threads:  the loop's.
+#pragma once
+
+#include "codec/http.hpp"
+#include "hub/authenticator.hpp"
+#include "hub/methods.hpp"
+#include "hub/sessions.hpp"
+#include "net/stream.hpp"
+
+#include <functional>
+#include <string_view>
+
+namespace skerry::hub::http {
+
+// What the head uses of the hub; all outlive it.
+struct Services {
+    Authenticator& authenticator;
+    Sessions& sessions;
+    Methods& methods;
+    const model::Identity& own;
+    std::function<codec::HttpResponse(const codec::HttpRequest&)> metrics_page;
+};
+
+class Head {
+public:
+    explicit Head(Services services) : services_(services) {}
+
+    [[nodiscard]] Task<codec::HttpResponse> handle(codec::HttpRequest request, const net::Peer& peer);
+
+private:
+    [[nodiscard]] Task<codec::HttpResponse> dispatch(codec::HttpRequest request, bool has_certificate);
+    [[nodiscard]] Task<codec::HttpResponse> invoke(codec::HttpRequest request, Result<model::Identity> target,
+                                                   std::string_view target_name, bool has_certificate);
+
+    Services services_;
+};
+
+}  // namespace skerry::hub::http

@@ -1,0 +1,52 @@
+// Accepts HTTP connections and looks after them until they end.
+//
+// Promises: a port that can't be had yet is asked for again, every ten seconds: the other heads go on without it.
+// Bounds:   Place::most_connections; 16 KiB of headers and 256 KiB of body each. A handshake has 10 s, a request 5 s to
+//           arrive, an answer 30 s to be taken; between requests a connection is kept for 60 s.
+// Threads:  the loop's.
+#pragma once
+
+#include "base/event.hpp"
+#include "base/task_scope.hpp"
+#include "net/http.hpp"
+
+#include <memory>
+#include <string>
+
+namespace skerry::hub::http {
+
+// Where to listen; without `tls` the connections are plain.
+struct Place {
+    std::string name;  // for the log
+    std::string address;
+    std::uint16_t port{0};
+    std::shared_ptr<net::TlsServer> tls;
+    std::size_t most_connections{256};
+};
+
+class Listener {
+public:
+    Listener(net::Network& network, Clock& clock, Executor executor, net::HttpHandler handler);
+
+    void start(Place place);
+    // Accepts nothing more and ends every connection.
+    [[nodiscard]] Task<> close();
+    // Set while connections are accepted.
+    [[nodiscard]] Event& open() { return open_; }
+    [[nodiscard]] std::uint16_t port() const { return listener_ ? listener_->port() : 0; }
+    [[nodiscard]] std::size_t connections() const { return running_.size(); }
+
+private:
+    [[nodiscard]] Task<> serve(Place place);
+    [[nodiscard]] Task<> serve_one(std::unique_ptr<net::Stream> stream);
+
+    net::Network& network_;
+    Clock& clock_;
+    net::HttpHandler handler_;
+    std::unique_ptr<net::Listener> listener_;
+    Event open_;
+    TaskScope accepting_;
+    TaskScope running_;
+};
+
+}  // namespace skerry::hub::http

@@ -1,0 +1,157 @@
+// What the hub counts (edge-hub.md 9.2), with the existing hub's names, types and labels, and a few of its own.
+//
+// Promises: counting a message costs a comparison of names and some additions: no lock, no allocation once its series
+//           is there. Everything else happens when somebody asks for the text.
+// Bounds:   1,000 series per family and 32 per client or queue; what is beyond is counted under the label "other".
+// Threads:  the loop's.
+#pragma once
+
+#include "base/clock.hpp"
+#include "hub/metrics/exposition.hpp"
+#include "hub/queue/queue_store.hpp"
+#include "hub/sessions.hpp"
+
+#include <array>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skerry::hub {
+
+// The series of one family, by their labels' values.
+template <class Value, std::size_t LabelCount>
+class Series {
+public:
+    using Key = std::array<std::string_view, LabelCount>;
+
+    // The reference stays valid.
+    Value& operator[](const Key& labels) {
+        std::array<std::string, LabelCount> key;
+        for (std::size_t i = 0; i < LabelCount; ++i) key[i] = labels[i];
+        if (const auto found = values_.find(key); found != values_.end()) return found->second;
+        if (values_.size() >= most) key.fill("other");
+        return values_[std::move(key)];
+    }
+    [[nodiscard]] const auto& all() const { return values_; }
+    [[nodiscard]] auto& all() { return values_; }
+
+private:
+    static constexpr std::size_t most = 1'000;
+    std::map<std::array<std::string, LabelCount>, Value> values_;
+};
+
+struct Timed {
+    std::uint64_t count{0};
+    Summary seconds;
+};
+
+// What one client sends; every session of it counts here.
+class ReceivedFrom {
+public:
+    void received(const model::Message& message);
+    void unrouted(const model::Message& message) { ++of(message).unrouted; }
+    void not_stored() { ++unstored_; }
+
+private:
+    friend class Metrics;
+    struct Output {
+        std::string name;
+        std::uint64_t received{0};
+        std::uint64_t unrouted{0};
+    };
+    [[nodiscard]] Output& of(const model::Message& message);
+
+    std::vector<Output> outputs_;
+    std::size_t last_{0};
+    std::uint64_t unstored_{0};
+    Summary bytes_;
+};
+
+// What one queue's pump has delivered.
+class SentTo {
+public:
+    // `took`: from the hand-over to the acknowledgement.
+    void sent(const Delivery& delivery, Duration took);
+    void refused() { ++refused_; }
+
+private:
+    friend class Metrics;
+    struct Flow {
+        std::string device;
+        std::string module;
+        std::string output;
+        std::uint32_t priority{0};
+        std::uint64_t sent{0};
+        Summary seconds;
+    };
+    [[nodiscard]] Flow& of(const Delivery& delivery);
+
+    std::vector<Flow> flows_;
+    std::size_t last_{0};
+    std::uint64_t refused_{0};
+};
+
+class Metrics final : public SessionObserver {
+public:
+    // `age`: how old what quantiles are made of may be.
+    Metrics(Clock& clock, std::string common_labels, Duration age);
+
+    // References stay valid; `input` "" and `to` "upstream" for the cloud.
+    [[nodiscard]] ReceivedFrom& received_from(const model::Identity& client);
+    [[nodiscard]] SentTo& sent_to(std::string_view to, std::string_view input);
+
+    void upstream_acknowledged(SteadyTime now) { last_upstream_ack_ = now; }
+    // `source` and `target`: "edge_hub" or "upstream".
+    void twin_read(const model::Identity& client, std::string_view source, Duration took);
+    void reported(const model::Identity& client, std::string_view target, Duration took);
+    void method_called(std::string_view from, const model::Identity& to, Duration took);
+    void retried(const model::Identity& client, std::string_view operation) { ++retries_[{client.id(), operation}]; }
+    void not_authenticated(const model::Identity& claimed) { ++refused_[{claimed.id(), "not_authenticated"}]; }
+    void dropped_with_queue(std::string_view endpoint, std::uint64_t messages) {
+        dropped_queues_[{endpoint}] += messages;
+    }
+    void upstream_lost(const model::Identity& client);
+    void upstream_back(const model::Identity& client);
+
+    void session_opened(Session& session) override;
+    void session_ended(Session& session) override;
+
+    // Forgets what is too old; call it every few seconds.
+    void tick();
+    [[nodiscard]] std::string text(const QueueStore& queues, std::size_t connected) const;
+
+private:
+    void write_messages(Exposition& out) const;
+    void write_durations(Exposition& out) const;
+    void write_dropped(Exposition& out, const std::vector<QueueStatus>& queues) const;
+    void write_queues(Exposition& out, const QueueStore& queues, const std::vector<QueueStatus>& status) const;
+    void write_clients(Exposition& out, std::size_t connected) const;
+    void write_requests(Exposition& out) const;
+    void turn();
+
+    Clock& clock_;
+    std::string common_labels_;
+    Duration turn_every_;
+    SteadyTime turned_;
+    std::optional<SteadyTime> last_upstream_ack_;
+
+    Series<ReceivedFrom, 1> received_;
+    Series<SentTo, 2> sent_;
+    Series<Timed, 2> twin_reads_;
+    Series<Timed, 2> reports_;
+    Series<Timed, 2> methods_;
+    Series<std::uint64_t, 2> retries_;
+    Series<std::uint64_t, 2> refused_;
+    Series<std::uint64_t, 1> connects_;
+    Series<std::uint64_t, 1> disconnects_;
+    Series<std::uint64_t, 1> dropped_queues_;
+    struct Offline {
+        std::uint64_t count{0};
+        Summary seconds;
+        std::optional<SteadyTime> since;
+    };
+    Series<Offline, 1> offline_;
+};
+
+}  // namespace skerry::hub
