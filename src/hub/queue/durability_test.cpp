@@ -311,3 +311,36 @@ TEST_CASE("while the disk refuses, nothing is promised") {
     CHECK(got.size() == promised);
     life.close();
 }
+
+TEST_CASE(
+    "a consumer whose window is full of what is not stored yet waits until it acknowledges, or the disk is done") {
+    sim::Disk on(1);
+    QueueLimits limits;
+    limits.cached = 0;
+    Held held(on, limits);
+    for (int n = 0; n < 2; ++n)
+        REQUIRE(held.life.store->submit(text_message(std::to_string(n) + std::string(60'000, '.')),
+                                        to(Durability::disk), held.publisher, static_cast<std::uint64_t>(n)));
+    auto& queue = held.life.store->endpoint(input);
+    const auto first = held.life.take(input);
+    REQUIRE(first.size() == 1);
+    CHECK(held.life.take(input).empty());
+    bool woken = false;
+    const auto wait = [](EndpointQueue& of, bool& done) -> Task<> {
+        co_await of.wait();
+        done = true;
+    };
+    TaskScope scope(held.life.world.executor());
+    scope.spawn("consumer", wait(queue, woken));
+    held.life.world.settle();
+    CHECK_FALSE(woken);
+    SUBCASE("acknowledged") { queue.acknowledge(first.front()); }
+    SUBCASE("stored") { held.worker->go.set(); }
+    held.life.world.settle();
+    CHECK(woken);
+    const auto second = held.life.take(input);
+    REQUIRE(second.size() == 1);
+    CHECK(second.front().message->body.starts_with("1."));
+    held.worker->go.set();
+    held.life.close();
+}

@@ -31,8 +31,25 @@ Queue& LogEndpoint::queue(std::uint32_t priority) {
 }
 
 bool LogEndpoint::ready() const {
-    return std::ranges::any_of(
-        queues_, [this](const auto& each) { return each.second->has_due() || (each.second->may_load() && !loading_); });
+    return std::ranges::any_of(queues_,
+                               [this](const auto& each) { return each.second->has_due() || can_load(*each.second); });
+}
+
+bool LogEndpoint::can_load(const Queue& queue) const {
+    if (loading_ || !queue.may_load()) return false;
+    if (*queue.behind() < store_.log_->durable_end() || queue.window_empty()) return true;
+    // What is not stored yet is loaded when the window has room for it; until then an acknowledgement makes some.
+    const auto goes_there = [&queue](const auto& target) {
+        return target.queue == &queue && target.era == queue.era();
+    };
+    auto recent = std::ranges::lower_bound(store_.recent_, *queue.behind(), {}, &LogQueueStore::Recent::at);
+    while (recent != store_.recent_.end() && std::ranges::none_of(recent->targets, goes_there)) ++recent;
+    return recent == store_.recent_.end() || queue.has_room(*recent->message);
+}
+
+void LogEndpoint::more_is_stored() {
+    if (std::ranges::any_of(queues_, [](const auto& each) { return each.second->behind().has_value(); }))
+        changed_.notify();
 }
 
 Task<> LogEndpoint::wait() {
@@ -48,7 +65,7 @@ Task<Result<std::vector<Delivery>>> LogEndpoint::take(std::size_t at_most) {
             queue->take(store_.clock_.steady(), at_most - out.size(), out);
             if (queue->changed) store_.acknowledged();
             if (out.size() >= at_most) break;
-            if (!out.empty() || !queue->may_load() || loading_) continue;
+            if (!out.empty() || !can_load(*queue)) continue;
             if (auto loaded = co_await load(*queue); !loaded) co_return fail(loaded.error());
             again = true;
             break;

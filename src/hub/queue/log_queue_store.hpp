@@ -44,11 +44,14 @@ public:
     [[nodiscard]] Task<> expire();
     void clear();
     void notify() { changed_.notify(); }
+    void more_is_stored();
 
     EndpointNumber number{0};  // in the log; 0: it is not there
 
 private:
     [[nodiscard]] bool ready() const;
+    // Whether load() would bring something, or find that nothing is left.
+    [[nodiscard]] bool can_load(const Queue& queue) const;
     [[nodiscard]] Task<Result<>> load(Queue& queue);
     [[nodiscard]] Task<Result<>> load_stored(Queue& queue);
 

@@ -102,6 +102,7 @@ void LogQueueStore::stored(LogPosition end, Durability as) {
         recent_.pop_front();
         tell(recent, {});
     }
+    for (const auto& [name, endpoint] : endpoints_) endpoint->more_is_stored();
     const auto segment = log_->segment_of(end - 1);
     if (std::exchange(durable_segment_, segment) != segment) segments_freed_.set();  // older ones may go now
 }
