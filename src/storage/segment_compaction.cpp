@@ -95,7 +95,11 @@ Result<LogPosition> SegmentDisk::read_compact(File& file, const ChunkRead& chunk
         std::size_t used = 0;
         auto found = decode_placed(bytes, place, chunk.end);
         if (!found && offset + bytes.size() < *size && wanted < *size) {
-            wanted = static_cast<std::size_t>(*size);  // larger than a chunk, or damaged: the rest tells
+            // Larger than a chunk, or damaged: then the rest tells.
+            const auto claimed = bytes.size() > place_bytes
+                                     ? claimed_bytes(std::string_view(bytes).substr(place_bytes)).value_or(0)
+                                     : std::size_t{0};
+            wanted = place_bytes + claimed > wanted ? place_bytes + claimed : static_cast<std::size_t>(*size);
             continue;
         }
         auto effort = 64 * bytes.size();

@@ -113,13 +113,14 @@ Result<LogPosition> SegmentDisk::read(const ChunkRead& chunk, const Visitor& vis
         return fail(got.error());
     auto stopped = visit_front(bytes, chunk.from, visit);
     if (stopped > chunk.from) return stopped;
-    // The first record is larger than a chunk, or damaged: the rest of the segment tells.
+    if (const auto claimed = claimed_bytes(bytes); claimed && *claimed > bytes.size() && *claimed <= left) {
+        // The first record is larger than a chunk.
+        if (auto got = (*file)->read_at(chunk.from - chunk.base, *claimed, bytes); !got) return fail(got.error());
+        stopped = visit_front(bytes, chunk.from, visit);
+        if (stopped > chunk.from) return stopped;
+    }
+    // It is damaged: the rest of the segment tells where the next one is.
     if (auto got = (*file)->read_at(chunk.from - chunk.base, left, bytes); !got) return fail(got.error());
-    const auto claimed = claimed_bytes(bytes);
-    stopped = claimed && *claimed <= bytes.size() && decode_record(bytes, chunk.from)
-                  ? visit_front(std::string_view(bytes).substr(0, *claimed), chunk.from, visit)
-                  : chunk.from;
-    if (stopped > chunk.from) return stopped;
     std::size_t effort = 64 * bytes.size();
     const auto found = find_record(bytes, chunk.from, effort);
     log::error("'{}' is damaged at {}: {} bytes can't be read and are skipped", path_of(chunk.base).native(),

@@ -15,7 +15,7 @@
 namespace skerry::hub::mqtt {
 
 inline constexpr std::size_t publishes_per_batch = 16;
-inline constexpr std::size_t batches_per_turn = 4;
+inline constexpr std::size_t batches_per_turn = 1;
 
 class Turnstile {
 public:
