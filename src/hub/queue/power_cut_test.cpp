@@ -94,6 +94,7 @@ private:
         if (with_cut) disk_.cut_power_at(disk_.operations() + 1 + random_.below(1 + random_.below(reach)));
         failing_ = faulty_ && with_cut && one_in(2);
         if (failing_) disk_.fail_at(disk_.operations() + 1 + random_.below(100), one_in(2) ? Errc::io : Errc::full);
+        hasty_ = !failing_ && one_in(6);
     }
 
     // True time goes on over all lives, the monotonic clock begins anew with a boot.
@@ -107,6 +108,7 @@ private:
         clock.jump_wall(time_ - uptime_);
         began_ = clock.steady();
         if (one_in(3)) away_ = one_in(4) ? std::string_view() : any_endpoint();
+        busy_ = endpoints[away_ == endpoints[0] ? 1 : 0];
         in_flight_.clear();
         ledger_.next_life();
     }
@@ -146,13 +148,14 @@ private:
     std::vector<QueueTarget> some_targets() {
         std::vector<QueueTarget> targets;
         for (const auto endpoint : endpoints) {
-            if (!targets.empty() && one_in(2)) continue;
+            if (hasty_ ? endpoint != busy_ : !targets.empty() && one_in(2)) continue;
             const auto priority = one_in(4) ? high_priority : default_priority;
             std::optional<std::chrono::seconds> time_to_live;
             if (one_in(6)) time_to_live = std::chrono::seconds(random_.below(20));
             // After a failure what was promised less may come twice: not what this test is about.
-            const auto durability = failing_ ? 2 : std::min<std::uint64_t>(random_.below(4), 2);
-            targets.push_back({std::string(endpoint), priority, time_to_live, static_cast<Durability>(durability)});
+            const auto asked = hasty_ ? random_.below(2) : failing_ ? 2 : std::min<std::uint64_t>(random_.below(4), 2);
+            const auto durability = static_cast<Durability>(asked);
+            targets.push_back({std::string(endpoint), priority, time_to_live, durability});
         }
         return targets;
     }
@@ -333,9 +336,11 @@ private:
     std::uint64_t life_number_{0};
     std::uint64_t acknowledged_{0};
     bool failing_{false};  // one operation of this life fails
+    bool hasty_{false};    // no message of this life asks for a sync
     bool budget_{false};
     Life* life_{nullptr};
     std::string_view away_;  // takes nothing
+    std::string_view busy_;  // gets all messages of a hasty life
     std::vector<std::pair<std::string, Delivery>> in_flight_;
 };
 
