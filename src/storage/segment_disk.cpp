@@ -109,8 +109,8 @@ Result<LogPosition> SegmentDisk::read(const ChunkRead& chunk, const Visitor& vis
     if (chunk.compact) return read_compact(**file, chunk, visit);
     const auto left = static_cast<std::size_t>(chunk.end - chunk.from);
     std::string bytes;
-    if (auto got = (*file)->read_at(chunk.from - chunk.base, std::min(left, chunk.at_most), bytes); !got)
-        return fail(got.error());
+    const auto wanted = std::min(left, std::max(chunk.at_most, record_header_bytes));
+    if (auto got = (*file)->read_at(chunk.from - chunk.base, wanted, bytes); !got) return fail(got.error());
     auto stopped = visit_front(bytes, chunk.from, visit);
     if (stopped > chunk.from) return stopped;
     if (const auto claimed = claimed_bytes(bytes); claimed && *claimed > bytes.size() && *claimed <= left) {
