@@ -53,7 +53,10 @@ Task<> Inbox::run_lane(std::shared_ptr<Inbox> self, std::string name) {
         const auto handled = co_await handle(self, item);
         if (handled) ++self->handled_;
         if (item.link->ended.is_set()) continue;  // comes again: too late for an answer
-        if (!handled && item.may_be_left && handled.error().code == Errc::closed) continue;
+        if (!handled && item.may_be_left && handled.error().code == Errc::closed) {
+            item.link->left_out = true;  // the hub keeps it until the connection ends
+            continue;
+        }
         if (!handled) {
             item.link->handler_failed = true;
             item.link->end(handled.error());
