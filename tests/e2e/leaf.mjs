@@ -6,7 +6,7 @@ import mqtt from 'azure-iot-device-mqtt';
 
 const note = (line) => fs.appendFileSync(process.env.LEDGER, `${line}\n`);
 const client = device.Client.fromConnectionString(process.env.CONNECTION_STRING, mqtt.Mqtt);
-await client.open();
+// Before it connects: what waited comes right behind CONNACK, and the SDK drops what nobody listens to.
 client.onDeviceMethod('where', (request, response) => {
   response.send(202, { here: request.payload }, () => {});
 });
@@ -15,4 +15,5 @@ client.on('message', (message) => {
     colour: message.properties.getValue('colour') })}`);
   client.complete(message, () => {});
 });
+await client.open();
 note('ready');
