@@ -79,9 +79,9 @@ public:
     [[nodiscard]] Channel& channel() { return channel_; }
 
     // --- what the client asks for
-    // ------------------------------------------------------------------------------------- Returns when the message is
-    // durable in all its queues, or matched no route: now it may be acknowledged. Errc::malformed: too large; full, io:
-    // not stored.
+
+    // Returns when the message is durable in all its queues, or matched no route: now it may be acknowledged.
+    // Errc::malformed: too large; full, io: not stored.
     [[nodiscard]] Task<Result<>> publish(model::Message message);
     // The same in two steps, the second without waiting when there is room; see Intake.
     [[nodiscard]] Result<model::SharedMessage> stamp(model::Message message);
@@ -104,7 +104,7 @@ public:
     void changed();
 
     // --- for the core
-    // ---------------------------------------------------------------------------------------------------
+
     void deliver(DeliveryOwner& owner, std::string_view input, Delivery delivery, SteadyTime since);
     void deliver_to_device(DeliveryOwner& owner, Delivery delivery, SteadyTime since);
     // The owner is about to go: acknowledgements of its deliveries lead nowhere from now on.

@@ -2,9 +2,9 @@
 // stuck or waits for later, moves together into compact segments, and the rest goes.
 //
 // Promises: nothing that a queue has not done is ever left out, whatever is cut off when: what is left out was done,
-// and
-//           the cursors that say so were durable, before it went. A message keeps its place in the log, so no queue,
-//           window or delivery in flight hears of the move. A segment is rewritten only when that frees half of it.
+//           and the cursors that say so were durable, before it went. A message keeps its place in the log, so no
+//           queue, window or delivery in flight hears of the move. A segment is rewritten only when that frees half
+//           of it.
 // Bounds:   the disk holds at most about twice what is wanted, the newest segments, and one segment more while one is
 //           being made. Memory: 16 bytes per message that is kept of one segment, and 256 KiB.
 #pragma once

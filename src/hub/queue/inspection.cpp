@@ -14,7 +14,29 @@ namespace {
 class Reader {
 public:
     void visit(const storage::LogRecord& record) {
-        if (!understand(record)) ++unreadable_;
+        if (!read_record(record, *this)) ++unreadable_;
+    }
+
+    void on_message(const storage::LogRecord& record, const MessageHead& head) {
+        for (const auto& target : head.targets)
+            queues_[{target.endpoint, target.priority}].push_back(
+                {record.at, record.next - record.at, head.enqueued.wall});
+    }
+    void on_snapshot(const Snapshot& snapshot) {
+        endpoints_.clear();
+        for (const auto& endpoint : snapshot.endpoints) on_endpoint(endpoint);
+        for (const auto& cursor : snapshot.cursors) on_cursor(cursor);
+    }
+    void on_endpoint(const EndpointName& endpoint) { endpoints_[endpoint.number] = endpoint.name; }
+    void on_cursor(const Cursor& cursor) {
+        auto& pending = queues_[{cursor.endpoint, cursor.priority}];
+        std::erase_if(pending, [&cursor](const Message& message) {
+            return message.at < cursor.high && !std::ranges::binary_search(cursor.holes, message.at);
+        });
+    }
+    void on_drop(EndpointNumber endpoint) {
+        std::erase_if(queues_, [&](const auto& queue) { return queue.first.first == endpoint; });
+        endpoints_.erase(endpoint);
     }
 
     [[nodiscard]] std::uint64_t unreadable() const { return unreadable_; }
@@ -45,54 +67,6 @@ private:
         std::int64_t wall;
     };
     using Pending = std::deque<Message>;
-
-    bool understand(const storage::LogRecord& record) {
-        switch (static_cast<RecordKind>(record.kind)) {
-            case RecordKind::message: {
-                const auto head = decode_head(record.payload);
-                if (!head) return false;
-                for (const auto& target : head->targets)
-                    queues_[{target.endpoint, target.priority}].push_back(
-                        {record.at, record.next - record.at, head->enqueued.wall});
-                return true;
-            }
-            case RecordKind::snapshot: {
-                const auto snapshot = decode_snapshot(record.payload);
-                if (!snapshot) return false;
-                endpoints_.clear();
-                for (const auto& endpoint : snapshot->endpoints) endpoints_[endpoint.number] = endpoint.name;
-                for (const auto& cursor : snapshot->cursors) apply(cursor);
-                return true;
-            }
-            case RecordKind::endpoint: {
-                const auto endpoint = decode_endpoint(record.payload);
-                if (endpoint) endpoints_[endpoint->number] = endpoint->name;
-                return endpoint.has_value();
-            }
-            case RecordKind::cursor: {
-                const auto cursor = decode_cursor(record.payload);
-                if (cursor) apply(*cursor);
-                return cursor.has_value();
-            }
-            case RecordKind::drop: {
-                const auto endpoint = decode_drop(record.payload);
-                if (!endpoint) return false;
-                std::erase_if(queues_, [&](const auto& queue) { return queue.first.first == *endpoint; });
-                endpoints_.erase(*endpoint);
-                return true;
-            }
-        }
-        return true;  // a kind of the future
-    }
-
-    void apply(const Cursor& cursor) {
-        auto& pending = queues_[{cursor.endpoint, cursor.priority}];
-        Pending kept;
-        for (const auto& message : pending)
-            if (message.at >= cursor.high || std::ranges::binary_search(cursor.holes, message.at))
-                kept.push_back(message);
-        pending = std::move(kept);
-    }
 
     std::map<EndpointNumber, std::string> endpoints_;
     std::map<std::pair<EndpointNumber, std::uint32_t>, Pending> queues_;

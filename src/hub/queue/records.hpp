@@ -97,4 +97,27 @@ struct Snapshot {
 [[nodiscard]] std::string encode_snapshot(const Snapshot& snapshot);
 [[nodiscard]] std::optional<Snapshot> decode_snapshot(std::string_view payload);
 
+// Decodes a record and hands it to `reader`, by what it is: on_message(record, head), on_snapshot, on_endpoint,
+// on_cursor, on_drop. False when it can't be decoded; kinds of the future are left out.
+template <class Reader>
+bool read_record(const storage::LogRecord& record, Reader& reader) {
+    const auto pass = [](const auto& decoded, auto&& to) {
+        if (decoded) to(*decoded);
+        return decoded.has_value();
+    };
+    switch (static_cast<RecordKind>(record.kind)) {
+        case RecordKind::message:
+            return pass(decode_head(record.payload), [&](const auto& head) { reader.on_message(record, head); });
+        case RecordKind::snapshot:
+            return pass(decode_snapshot(record.payload), [&](const auto& snapshot) { reader.on_snapshot(snapshot); });
+        case RecordKind::endpoint:
+            return pass(decode_endpoint(record.payload), [&](const auto& endpoint) { reader.on_endpoint(endpoint); });
+        case RecordKind::cursor:
+            return pass(decode_cursor(record.payload), [&](const auto& cursor) { reader.on_cursor(cursor); });
+        case RecordKind::drop:
+            return pass(decode_drop(record.payload), [&](EndpointNumber endpoint) { reader.on_drop(endpoint); });
+    }
+    return true;
+}
+
 }  // namespace skerry::hub

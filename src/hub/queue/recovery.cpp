@@ -29,56 +29,31 @@ void Recovery::skipped(LogPosition base) {
 void Recovery::visit(LogPosition base, const storage::LogRecord& record) {
     if (segment_ != base) tallies_.removed(base);  // it is counted anew
     segment_ = base;
-    if (!understand(record)) ++unreadable_;
+    if (!read_record(record, *this)) ++unreadable_;
 }
 
-bool Recovery::understand(const storage::LogRecord& record) {
-    switch (static_cast<RecordKind>(record.kind)) {
-        case RecordKind::message: {
-            const auto head = decode_head(record.payload);
-            if (!head) return false;
-            for (const auto& target : head->targets) {
-                queues_[{target.endpoint, target.priority}].pending[*segment_].push_back(record.at);
-                tallies_.add(*segment_, record.at, target, head->enqueued.monotonic);
-            }
-            ages_.seen(*segment_, head->enqueued.monotonic);
-            return true;
-        }
-        case RecordKind::snapshot: {
-            const auto snapshot = decode_snapshot(record.payload);
-            if (snapshot) restore(*snapshot);
-            return snapshot.has_value();
-        }
-        case RecordKind::endpoint: {
-            const auto endpoint = decode_endpoint(record.payload);
-            if (!endpoint) return false;
-            endpoints_[endpoint->number] = endpoint->name;
-            next_endpoint_ = std::max(next_endpoint_, endpoint->number + 1);
-            return true;
-        }
-        case RecordKind::cursor: {
-            const auto cursor = decode_cursor(record.payload);
-            if (cursor) apply(*cursor);
-            return cursor.has_value();
-        }
-        case RecordKind::drop: {
-            const auto endpoint = decode_drop(record.payload);
-            if (endpoint) drop(*endpoint);
-            return endpoint.has_value();
-        }
+void Recovery::on_message(const storage::LogRecord& record, const MessageHead& head) {
+    for (const auto& target : head.targets) {
+        queues_[{target.endpoint, target.priority}].pending[*segment_].push_back(record.at);
+        tallies_.add(*segment_, record.at, target, head.enqueued.monotonic);
     }
-    return true;  // a kind of the future
+    ages_.seen(*segment_, head.enqueued.monotonic);
 }
 
-void Recovery::restore(const Snapshot& snapshot) {
+void Recovery::on_endpoint(const EndpointName& endpoint) {
+    endpoints_[endpoint.number] = endpoint.name;
+    next_endpoint_ = std::max(next_endpoint_, endpoint.number + 1);
+}
+
+void Recovery::on_snapshot(const Snapshot& snapshot) {
     next_endpoint_ = std::max(next_endpoint_, snapshot.next_endpoint);
     endpoints_.clear();
     for (const auto& endpoint : snapshot.endpoints) endpoints_[endpoint.number] = endpoint.name;
     finish();
-    for (const auto& cursor : snapshot.cursors) apply(cursor);
+    for (const auto& cursor : snapshot.cursors) on_cursor(cursor);
 }
 
-void Recovery::apply(const Cursor& cursor) {
+void Recovery::on_cursor(const Cursor& cursor) {
     auto& queue = queues_[{cursor.endpoint, cursor.priority}];
     queue.cursor = cursor;
     for (auto at = queue.pending.begin(); at != queue.pending.end() && at->first < cursor.high;) {
@@ -93,7 +68,7 @@ void Recovery::apply(const Cursor& cursor) {
     }
 }
 
-void Recovery::drop(EndpointNumber endpoint) {
+void Recovery::on_drop(EndpointNumber endpoint) {
     endpoints_.erase(endpoint);
     std::erase_if(queues_, [&](const auto& queue) { return queue.first.first == endpoint; });
 }

@@ -43,6 +43,12 @@ public:
     std::optional<LogPosition> known_end(LogPosition base) override;
     void visit(LogPosition base, const storage::LogRecord& record) override;
     void skipped(LogPosition base) override;
+    // What read_record() finds.
+    void on_message(const storage::LogRecord& record, const MessageHead& head);
+    void on_snapshot(const Snapshot& snapshot);
+    void on_endpoint(const EndpointName& endpoint);
+    void on_cursor(const Cursor& cursor);
+    void on_drop(EndpointNumber endpoint);
     // Call it when all was visited: what endpoints that are gone have left is dropped.
     void finish();
     // What must be counted before backlogs are known, by segment.
@@ -55,11 +61,6 @@ public:
     [[nodiscard]] Tallies& tallies() { return tallies_; }
 
 private:
-    [[nodiscard]] bool understand(const storage::LogRecord& record);
-    void restore(const Snapshot& snapshot);
-    void apply(const Cursor& cursor);
-    void drop(EndpointNumber endpoint);
-
     Ages& ages_;
     std::optional<LogPosition> segment_;  // being visited
     std::map<EndpointNumber, std::string> endpoints_;
