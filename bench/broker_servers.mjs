@@ -98,6 +98,27 @@ export class Skerry {
   }
   pid() { return this.world.pid('hub'); }
 
+  // Downstream devices below this one, as the hub's scope knows them at its next start; resolves with their accounts.
+  async createLeaves(count) {
+    const { world } = this;
+    const { deviceScope } = JSON.parse((await world.cloudRequest('GET', `/devices/${world.device}?api-version=2021-04-12`)).body);
+    const key = crypto.randomBytes(32).toString('base64');
+    const names = [...Array(count).keys()].map((n) => `leaf-${n}`);
+    for (const deviceId of names) {
+      const { status, body } = await world.cloudRequest('PUT', `/devices/${deviceId}?api-version=2021-04-12`, JSON.stringify(
+        { deviceId, deviceScope, authentication: { type: 'sas', symmetricKey: { primaryKey: key, secondaryKey: key } } }),
+      { 'Content-Type': 'application/json' });
+      if (status !== 200) throw new Error(`${deviceId}: ${status} ${body}`);
+    }
+    await this.restart();
+    await until('the hub knows them', () => {
+      const told = [...world.moduleLog('edgeHub').matchAll(/Device scope refreshed: (\d+) identities/g)];
+      return told.some(([, known]) => Number(known) > count);
+    }, 120);
+    return names.map((id) => ({ id, user: `${cloudAddress}/${id}/?api-version=2021-04-12`,
+      password: sas(`${cloudAddress}/devices/${id}`, key) }));
+  }
+
   // Milliseconds from the request to start the process to the first admitted client.
   async restart() {
     process.kill(this.world.pid('agent'), 'SIGSTOP'); // it would start the hub, too

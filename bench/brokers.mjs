@@ -1,7 +1,7 @@
 // Skerry's hub against Debian's mosquitto, in the same run and in alternation; medians of the rounds, ratios of each round.
 // usage: ./dev bench brokers [--quick] [--only=throughput,latency,connections,idle,backlog] [--rounds=N]
-//        [--durability=disk|os|memory]
-// Prints the rows as they come; without --quick, --only and --durability it writes docs/benchmarks.md.
+//        [--durability=disk|os|memory] [--sizes=BYTES,…]
+// Prints the rows as they come; without --quick, --only, --sizes and --durability it writes docs/benchmarks.md.
 import { Skerry, Mosquitto, load, topic, pssKilobytes, rssKilobytes } from './broker_servers.mjs';
 import { table, writeDocument } from './broker_report.mjs';
 
@@ -15,6 +15,7 @@ const only = option('only', '').split(',').filter(Boolean);
 const durability = option('durability', 'disk');  // what the hub does with every message
 const publishers = quick ? 20 : 97;  // a device has 100 modules at most: agent, hub and subscriber are three
 const seconds = quick ? 0.7 : 2;
+const sizes = String(option('sizes', quick ? '256' : '256,1024,65536')).split(',').map(Number);
 const backlog = quick ? 50_000 : 1_000_000;
 
 const skerry = new Skerry({ SKERRY_DURABILITY: durability });
@@ -79,7 +80,7 @@ async function flow(server, transport, count, args) {
 async function throughput() {
   for (const transport of quick ? ['plain'] : ['plain', 'tls']) {
     for (const count of [1, publishers]) {
-      for (const size of quick ? [256] : [256, 1024, 65536]) {
+      for (const size of sizes) {
         const args = ['--size', size, '--window', count === 1 ? 100 : 20, '--warmup', seconds / 4, '--seconds', seconds];
         const name = `QoS 1, ${size} B, ${count}→1, ${transport}`;
         const small = size === 256;
@@ -174,7 +175,7 @@ try {
   if (wanted('latency')) await latency();
   if (wanted('connections')) await connections();
   if (wanted('backlog')) await backlogs();
-  if (!quick && !only.length && durability === 'disk')
+  if (!quick && !only.length && durability === 'disk' && !option('sizes', false))
     writeDocument(rows, { rounds, command: `./dev bench brokers --rounds=${rounds}`, durability });
 } finally {
   for (const server of servers) await server.stop();

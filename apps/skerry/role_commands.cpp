@@ -4,6 +4,7 @@
 #include "cloud/cloud.hpp"
 #include "daemon/daemon.hpp"
 #include "hub/hub.hpp"
+#include "net/network.hpp"
 #include "upstream/upstream.hpp"
 
 #include <CLI/App.hpp>
@@ -59,6 +60,7 @@ void add_role_commands(CLI::App& app, cli::Invocation& invocation) {
 }
 
 Task<int> serve_cloud(cli::CloudServeArguments arguments, Platform platform, Event& stop) {
+    net::allow_most_sockets();
     return cloud::run_cloud(
         {.data = std::move(arguments.data),
          .listen = std::move(arguments.listen),

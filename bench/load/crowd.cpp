@@ -11,7 +11,7 @@ namespace skerry::load {
 namespace {
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::int64_t poll_limit = second / 100;
-constexpr std::int64_t opening_limit = 60 * second;
+constexpr std::int64_t opening_limit = 60 * second;  // and 10 ms for each connection
 
 class Visitor final : public Client {
 public:
@@ -74,8 +74,9 @@ CrowdResult connect_and_stay(const Options& options, const Target& target, void 
     Poller poller;
     const auto visitors = make_visitors(options, target, poller, options.connections, result);
     const auto begun = now_ns();
+    const auto limit = begun + opening_limit + static_cast<std::int64_t>(visitors.size()) * second / 100;
     std::size_t dialled = 0;
-    while (result.admitted + result.failed < visitors.size() && now_ns() < begun + opening_limit) {
+    while (result.admitted + result.failed < visitors.size() && now_ns() < limit) {
         while (dialled < visitors.size() && dialled - (result.admitted + result.failed) < options.at_once)
             visitors[dialled++]->visit();
         poller.poll(poll_limit);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <deque>
 #include <stdexcept>
+#include <utility>
 
 namespace skerry::load {
 
@@ -119,6 +120,13 @@ public:
         : Client(poller, target, std::move(account)), shared_(shared), number_(number) {}
 
     [[nodiscard]] bool is_subscribed() const { return subscribed_; }
+    // When the next message will have been handled; INT64_MAX: there is none.
+    [[nodiscard]] std::int64_t handled_next() const { return handling_.empty() ? INT64_MAX : handling_.front().first; }
+    void acknowledge_handled(std::int64_t now) {
+        if (handled_next() > now) return;
+        for (; handled_next() <= now; handling_.pop_front()) put(wire::Puback{handling_.front().second});
+        flush();
+    }
     [[nodiscard]] const Ledger& ledger() const { return ledger_; }
 
 private:
@@ -136,7 +144,9 @@ private:
     void on_message(std::string_view payload, std::uint16_t id) override {
         const auto now = now_ns();
         shared_.last_news = now;
-        if (id != 0) put(wire::Puback{id});
+        const auto handled = now + static_cast<std::int64_t>(shared_.options.handle * 1e6);
+        if (id != 0 && handled > now) handling_.emplace_back(handled, id);
+        if (id != 0 && handled == now) put(wire::Puback{id});
         const auto stamp = read_stamp(payload);
         if (!stamp) return;
         ++shared_.result.received;
@@ -149,6 +159,7 @@ private:
     Shared& shared_;
     std::size_t number_;
     bool subscribed_{false};
+    std::deque<std::pair<std::int64_t, std::uint16_t>> handling_;  // until when, and which
     Ledger ledger_;
 };
 
@@ -207,7 +218,7 @@ void Flow::send_until_done() {
         if (options_.count > 0 && (options_.rate > 0 ? given_out_ >= options_.count : shared_->left == 0)) break;
         send_what_is_due(now);
         const auto until_due = options_.rate > 0 ? due_at(given_out_) - now_ns() : poll_limit;
-        poller_.poll(std::clamp<std::int64_t>(until_due, 0, poll_limit));
+        poll(std::clamp<std::int64_t>(until_due, 0, poll_limit));
     }
     shared_->sending = false;
 }
@@ -215,6 +226,7 @@ void Flow::send_until_done() {
 bool Flow::everything_arrived() const {
     const auto& result = shared_->result;
     if (options_.qos > 0 && result.acked < result.sent) return false;
+    if (std::ranges::any_of(subscribers_, [](const auto& one) { return one->handled_next() < INT64_MAX; })) return false;
     if (publishers_.empty()) return options_.expect > 0 && subscribers_.front()->ledger().distinct() >= options_.expect;
     if (!std::ranges::all_of(publishers_, [](const auto& one) { return one->is_done(); })) return false;
     return std::ranges::all_of(subscribers_, [&](const auto& one) { return one->ledger().distinct() >= result.sent; });
@@ -230,8 +242,17 @@ void Flow::wait_for_rest() {
         const auto now = now_ns();
         if (now - shared_->last_news > quiet || now > limit) return;
         for (auto& publisher : publishers_) publisher->pump(now);
-        poller_.poll(poll_limit);
+        poll(poll_limit);
     }
+}
+
+void Flow::poll(std::int64_t nanoseconds) {
+    if (options_.handle > 0)
+        for (const auto& subscriber : subscribers_)
+            nanoseconds = std::min(nanoseconds, std::max<std::int64_t>(0, subscriber->handled_next() - now_ns()));
+    poller_.poll(nanoseconds);
+    if (options_.handle > 0)
+        for (const auto& subscriber : subscribers_) subscriber->acknowledge_handled(now_ns());
 }
 
 FlowResult Flow::run(void (*tell)(const std::string&)) {

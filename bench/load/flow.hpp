@@ -46,6 +46,8 @@ private:
     [[nodiscard]] bool open_all(std::int64_t limit);
     void send_until_done();
     void wait_for_rest();
+    // Lets the clients go on for at most `nanoseconds`, and acknowledges what was handled meanwhile.
+    void poll(std::int64_t nanoseconds);
     // When a message of an open loop is due, whatever the server does.
     [[nodiscard]] std::int64_t due_at(std::uint64_t message) const;
     void send_what_is_due(std::int64_t now);

@@ -107,6 +107,8 @@ void declare(CLI::App& app, Options& options) {
         ->capture_default_str();
     app.add_option("--count", options.count, "stop after as many messages, of all publishers together");
     app.add_option("--expect", options.expect, "without publishers: stop after as many messages received");
+    app.add_option("--handle", options.handle, "milliseconds from a message to its acknowledgement by a subscriber")
+        ->check(CLI::Range(0.0, 60'000.0));
     app.add_option("--warmup", options.warmup, "seconds that are not measured")->check(CLI::Range(0.0, 600.0));
     app.add_option("--seconds", options.seconds, "measured time at most, or how long to hold connections")
         ->check(CLI::Range(0.1, 3600.0))

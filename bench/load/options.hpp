@@ -31,6 +31,7 @@ struct Options {
     std::size_t window{100};  // messages without acknowledgement per publisher
     std::uint64_t count{0};   // of all publishers together; 0: until the time is over
     std::uint64_t expect{0};  // without publishers: how many messages to receive
+    double handle{0};         // milliseconds that a subscriber takes for each message, all that it has at once
     double warmup{0};
     double seconds{10};
     double quiet{5};  // how long to wait for a message that does not come

@@ -6,6 +6,7 @@
 #include "hub/core.hpp"
 #include "hub/own_twin.hpp"
 #include "hub/version.hpp"
+#include "net/network.hpp"
 
 namespace skerry::hub {
 
@@ -19,6 +20,7 @@ public:
           make_link_(std::move(make_link)),
           state_worker_(make_thread_worker("hub-state")),
           log_worker_(make_thread_worker("hub-log")),
+          log_reader_(make_thread_worker("hub-log-read")),
           ended_(platform.executor),
           tasks_(platform.executor) {}
 
@@ -60,6 +62,12 @@ private:
 
     Task<Result<>> start_core(Settings settings) {
         auto& files = platform_.files;
+        constexpr std::uint64_t other_descriptors = 64;  // files, upstream, metrics
+        if (const auto most = net::allow_most_sockets(); most < settings.most_clients + other_descriptors)
+            log::warn(
+                "{} clients may connect (MaxConnectedClients), and this process may open {} descriptors only: "
+                "raise its limit (ulimit -n, LimitNOFILE=)",
+                settings.most_clients, most);
         if (auto made = files.make_folders(settings.folder, 0700); !made)
             co_return fail(made.error().while_doing("making the state folder (StorageFolder)"));
 
@@ -78,8 +86,8 @@ private:
         if (!state) co_return fail(state.error());
         auto limits = settings.store;
         limits.bytes_on_disk = co_await stored_size_limit(**state, settings.own);
-        auto queues = co_await QueueStore::open(files, settings.folder / "queue", *log_worker_, platform_.clock,
-                                                platform_.executor, limits);
+        auto queues = co_await QueueStore::open(files, settings.folder / "queue", {*log_worker_, *log_reader_},
+                                                platform_.clock, platform_.executor, limits);
         if (!queues) co_return fail(queues.error().while_doing("opening the message store"));
 
         auto core = Core::create({.settings = std::move(settings),
@@ -100,6 +108,7 @@ private:
     CloudLinkFactory make_link_;
     std::unique_ptr<Worker> state_worker_;
     std::unique_ptr<Worker> log_worker_;
+    std::unique_ptr<Worker> log_reader_;
     std::optional<Certificates> certificates_;
     std::unique_ptr<Core> core_;
     int exit_status_{0};

@@ -10,7 +10,7 @@ namespace skerry::hub {
 
 namespace {
 
-constexpr std::size_t most_identities = 10'000;
+constexpr std::size_t most_identities = 20'000;
 constexpr std::size_t most_asked = 1'000;
 constexpr std::size_t most_asking = 8;
 

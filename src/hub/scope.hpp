@@ -4,7 +4,7 @@
 // Promises: what was known at the last run is known at start. A full refresh replaces everything: removed identities
 //           are gone, and whoever watches is told. Asking the cloud about one identity happens at most once per id
 //           and delay.
-// Bounds:   10,000 identities; 1,000 ids remembered as asked about; 8 such questions at a time.
+// Bounds:   20,000 identities; 1,000 ids remembered as asked about; 8 such questions at a time.
 // Threads:  the loop's.
 #pragma once
 

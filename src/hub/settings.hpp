@@ -62,7 +62,7 @@ struct Settings {
     HttpSettings http;
     MetricsSettings metrics;
     std::size_t most_clients{100};                          // MaxConnectedClients
-    std::size_t input_window{100};                          // SKERRY_INPUT_WINDOW: deliveries without ack, per input
+    std::size_t input_window{128};                          // SKERRY_INPUT_WINDOW: deliveries without ack, per input
     std::string upstream_protocol;                          // UpstreamProtocol
     std::uint16_t upstream_mqtt_port{8883};                 // SKERRY_UPSTREAM_MQTT_PORT
     std::uint16_t upstream_https_port{443};                 // SKERRY_UPSTREAM_HTTPS_PORT

@@ -37,4 +37,8 @@ public:
 
 [[nodiscard]] std::unique_ptr<Network> make_system_network(Executor executor);
 
+// Lets this process have as many sockets as the system allows (its hard limit: services often begin with a soft one of
+// 1,024), and says how many descriptors that is. For servers only: what they start inherits it.
+std::uint64_t allow_most_sockets();
+
 }  // namespace skerry::net

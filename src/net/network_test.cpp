@@ -340,3 +340,16 @@ TEST_CASE("a name that nobody knows is unreachable") {
         CHECK(connected.error().text.find("no such name") != std::string::npos);
     });
 }
+
+TEST_CASE("a server may have as many sockets as its hard limit allows, whatever its soft one was") {
+    rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    rlimit few = before;
+    few.rlim_cur = 256;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    CHECK(allow_most_sockets() == before.rlim_max);
+    rlimit after{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &after) == 0);
+    CHECK(after.rlim_cur == before.rlim_max);
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+}

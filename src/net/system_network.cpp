@@ -11,12 +11,14 @@
 #include <fmt/format.h>
 
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <utility>
 
 namespace skerry::net {
 
@@ -205,6 +207,13 @@ Task<Result<std::unique_ptr<Stream>>> SystemNetwork::connect_unix(std::filesyste
 
 std::unique_ptr<Network> make_system_network(Executor executor) {
     return std::make_unique<SystemNetwork>(std::move(executor));
+}
+
+std::uint64_t allow_most_sockets() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    const auto before = std::exchange(limit.rlim_cur, limit.rlim_max);
+    return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
 }  // namespace skerry::net

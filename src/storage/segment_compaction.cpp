@@ -15,7 +15,6 @@
 namespace skerry::storage {
 
 namespace {
-constexpr std::size_t most_hints = 16;
 constexpr std::size_t copied_at_once = 256 * 1024;
 }  // namespace
 
@@ -39,7 +38,7 @@ Result<> SegmentDisk::begin_compact(const Compaction& compaction) {
 Result<LogPosition> SegmentDisk::copy_kept(const ChunkRead& chunk, const Compaction& compaction) {
     std::string bytes;
     auto keep = std::ranges::lower_bound(compaction.keep, chunk.from);
-    auto next = read(chunk, [&](const LogRecord& record) {
+    auto next = copied_.read(chunk, [&](const LogRecord& record) {
         while (keep != compaction.keep.end() && *keep < record.at) ++keep;
         if (keep != compaction.keep.end() && *keep == record.at) append_placed(bytes, record);
     });
@@ -60,10 +59,7 @@ Result<std::uint64_t> SegmentDisk::finish_compact(SegmentHeader header) {
 
 Result<> SegmentDisk::put_in_place(const Compaction& compaction) {
     const auto base = compaction.bases.front();
-    for (const auto old : compaction.bases) {
-        std::erase_if(readers_, [&](const Open& open) { return open.base == old; });
-        std::erase_if(hints_, [&](const Hint& hint) { return hint.base == old; });
-    }
+    for (const auto old : compaction.bases) copied_.forget(old);
     if (auto renamed = files_.rename(path_of(base, ".tmp"), path_of(base)); !renamed) return renamed;
     // From here on the new file is what readers get: an error may only delay what was to be removed.
     if (const auto synced = files_.sync_folder(folder_); !synced) {
@@ -80,85 +76,43 @@ void SegmentDisk::abandon_compact(LogPosition base) {
     if (const auto path = path_of(base, ".tmp"); files_.exists(path)) (void)files_.remove(path);
 }
 
-Result<LogPosition> SegmentDisk::read_compact(File& file, const ChunkRead& chunk, const Visitor& visit) {
-    const auto size = file.size();
-    if (!size) return fail(size.error());
-    const auto hint = std::ranges::find_if(
-        hints_, [&](const Hint& each) { return each.base == chunk.base && each.from == chunk.from; });
-    std::uint64_t offset = hint == hints_.end() ? segment_header_bytes : hint->offset;
-    if (hint != hints_.end()) hints_.erase(hint);
-    auto place = offset == segment_header_bytes ? chunk.base : chunk.from;  // what comes next is there or behind
-    bool visited = false;
-    std::string bytes;
-    for (auto wanted = std::max<std::size_t>(chunk.at_most, record_header_bytes); offset < *size && !visited;) {
-        if (auto got = file.read_at(offset, wanted, bytes); !got) return fail(got.error());
-        std::size_t used = 0;
-        auto found = decode_placed(bytes, place, chunk.end);
-        if (!found && offset + bytes.size() < *size && wanted < *size) {
-            // Larger than a chunk, or damaged: then the rest tells.
-            const auto claimed = bytes.size() > place_bytes
-                                     ? claimed_bytes(std::string_view(bytes).substr(place_bytes)).value_or(0)
-                                     : std::size_t{0};
-            wanted = place_bytes + claimed > wanted ? place_bytes + claimed : static_cast<std::size_t>(*size);
-            continue;
-        }
-        auto effort = 64 * bytes.size();
-        if (!found && (found = find_placed(bytes, place, chunk.end, effort)))
-            log::error("'{}' is damaged at {}: {} bytes can't be read and are skipped", path_of(chunk.base).native(),
-                       offset, found->offset);
-        if (!found) break;
-        for (used = found->offset; found;
-             found = decode_placed(std::string_view(bytes).substr(used), place, chunk.end)) {
-            used += found->end() - found->offset;
-            place = found->behind();
-            if (found->record.at < chunk.from || found->record.kind == filler_kind) continue;
-            visit(found->record);
-            visited = true;
-        }
-        offset += used;
-        wanted = std::max<std::size_t>(chunk.at_most, record_header_bytes);
-    }
-    if (offset >= *size || !visited) return chunk.end;
-    if (hints_.size() >= most_hints) hints_.erase(hints_.begin());
-    hints_.push_back({chunk.base, place, offset});
-    return place;
-}
-
 // --- on the loop
 
 Task<Result<>> SegmentLog::compact(Compaction compaction) {
-    auto made = co_await copy_compact(compaction);
-    if (made) {
-        // Who reads meanwhile would look into the wrong file.
-        struct Exclusive {
-            bool& flag;
-            Signal& over;
-            Exclusive(bool& shared, Signal& signal) : flag(shared), over(signal) { flag = true; }
-            ~Exclusive() {
-                flag = false;
-                over.notify();
-            }
-            Exclusive(const Exclusive&) = delete;
-            Exclusive& operator=(const Exclusive&) = delete;
-        };
-        const Exclusive exclusive(replacing_, progress_);
-        const auto placed =
-            co_await worker_.run([disk = disk_, &compaction] { return disk->put_in_place(compaction); });
-        if (placed) {
-            const auto base = compaction.bases.front();
-            const auto end = segments_.at(compaction.bases.back()).end;
-            for (const auto old : compaction.bases) {
-                bytes_on_disk_ -= segments_.at(old).size;
-                segments_.erase(old);
-            }
-            segments_[base] = {*made, end, end, true};
-            bytes_on_disk_ += *made;
-            co_return Result<>{};
-        }
-        made = fail(placed.error());
-    }
+    const auto made = co_await copy_compact(compaction);
+    auto done = made ? co_await replace(compaction, *made) : Result<>(fail(made.error()));
+    if (done) co_return done;
     co_await worker_.run_job([disk = disk_, base = compaction.bases.front()] { disk->abandon_compact(base); });
-    co_return fail(made.error().while_doing("compacting the log"));
+    co_return fail(done.error().while_doing("compacting the log"));
+}
+
+Task<Result<>> SegmentLog::replace(const Compaction& compaction, std::uint64_t bytes) {
+    // Who reads meanwhile would look into the wrong file.
+    struct Exclusive {
+        bool& flag;
+        Signal& over;
+        Exclusive(bool& shared, Signal& signal) : flag(shared), over(signal) { flag = true; }
+        ~Exclusive() {
+            flag = false;
+            over.notify();
+        }
+        Exclusive(const Exclusive&) = delete;
+        Exclusive& operator=(const Exclusive&) = delete;
+    };
+    const Exclusive exclusive(replacing_, progress_);
+    while (reads_ > 0) co_await progress_.wait();
+    const auto placed = co_await worker_.run([disk = disk_, &compaction] { return disk->put_in_place(compaction); });
+    if (!placed) co_return fail(placed.error());
+    co_await forget(compaction.bases);
+    const auto base = compaction.bases.front();
+    const auto end = segments_.at(compaction.bases.back()).end;
+    for (const auto old : compaction.bases) {
+        bytes_on_disk_ -= segments_.at(old).size;
+        segments_.erase(old);
+    }
+    segments_[base] = {bytes, end, end, true};
+    bytes_on_disk_ += bytes;
+    co_return Result<>{};
 }
 
 Task<Result<std::uint64_t>> SegmentLog::copy_compact(const Compaction& compaction) {

@@ -1,13 +1,14 @@
-// What the log does on its worker: recovers, creates, writes, reads and removes segment files. One thread at a time.
+// What the log does on the worker that writes: recovers, creates, writes, compacts and removes segment files. One
+// thread at a time; readers of the same files are segment_reader.hpp.
 #pragma once
 
 #include "base/result.hpp"
 #include "storage/files.hpp"
 #include "storage/segment_format.hpp"
+#include "storage/segment_reader.hpp"
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,14 +50,6 @@ struct GroupWrite {
     bool sync{true};
 };
 
-struct ChunkRead {
-    LogPosition base{0};
-    LogPosition from{0};
-    LogPosition end{0};  // of what is stored in this segment
-    std::size_t at_most{0};
-    bool compact{false};
-};
-
 // Segments that become one: what it begins with, and which of their records it keeps.
 struct Compaction {
     std::vector<LogPosition> bases;  // in order, nothing between them
@@ -67,9 +60,8 @@ struct Compaction {
 
 class SegmentDisk {
 public:
-    using Visitor = std::function<void(const LogRecord&)>;
-
-    SegmentDisk(Files& files, std::filesystem::path folder) : files_(files), folder_(std::move(folder)) {}
+    SegmentDisk(Files& files, std::filesystem::path folder)
+        : files_(files), folder_(std::move(folder)), copied_(files_, folder_) {}
 
     // Repairs the folder and tells what is in it, segment by segment.
     [[nodiscard]] Result<std::vector<RecoveredSegment>> recover(LogReader& reader);
@@ -81,8 +73,6 @@ public:
     [[nodiscard]] Result<> write(const GroupWrite& group);
     // Makes durable what was written to the segment, up to `end`. On an error it is not written to any more.
     [[nodiscard]] Result<> sync(LogPosition base, LogPosition end);
-    // Visits whole records of about `at_most` bytes, one at least; returns where to go on.
-    [[nodiscard]] Result<LogPosition> read(const ChunkRead& chunk, const Visitor& visit);
     void remove(LogPosition base);
 
     // A compact segment comes to be beside what it replaces, under the name of the first, and then takes its place.
@@ -115,38 +105,29 @@ private:
     [[nodiscard]] Result<> quarantine(LogPosition base, std::string_view repaired);
     void limit_quarantine();
     [[nodiscard]] Result<std::vector<Head>> read_heads(LogReader& reader);
-    [[nodiscard]] Result<LogPosition> read_compact(File& file, const ChunkRead& chunk, const Visitor& visit);
     [[nodiscard]] Result<> create(const GroupWrite& group);
     [[nodiscard]] Result<> write_and_sync(const GroupWrite& group);
     [[nodiscard]] Result<> sync_active();
     // What a process that was killed has written need not be on the disk yet.
     [[nodiscard]] Result<> sync_recovered(const std::vector<LogPosition>& read);
-    [[nodiscard]] Result<File*> open_for_reading(LogPosition base);
 
-    struct Open {
+    struct Active {
         LogPosition base;
         std::unique_ptr<File> file;
-        bool nameless{false};  // the folder's entry is not durable yet
+        bool nameless;  // the folder's entry is not durable yet
     };
 
     Files& files_;
     std::filesystem::path folder_;
     LogPosition next_base_{0};
-    std::optional<Open> active_;  // being written
-    std::vector<Open> readers_;   // a few, the last used at the back
+    std::optional<Active> active_;  // being written
+    SegmentReader copied_;          // what a compaction reads
 
     struct Compacting {
         std::unique_ptr<File> file;
         std::uint64_t bytes{0};
     };
     std::optional<Compacting> compacting_;
-    // Where reads of compact segments ended: the next one goes on there.
-    struct Hint {
-        LogPosition base;
-        LogPosition from;
-        std::uint64_t offset;
-    };
-    std::vector<Hint> hints_;  // at most 16, the newest at the back
 };
 
 }  // namespace skerry::storage

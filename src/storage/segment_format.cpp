@@ -28,6 +28,8 @@ std::uint32_t record_checksum(LogPosition at, std::string_view covered, std::str
 }
 }  // namespace
 
+std::string segment_name(LogPosition base, std::string_view suffix) { return fmt::format("{:016x}{}", base, suffix); }
+
 std::optional<LogPosition> parse_segment_name(std::string_view name, std::string_view suffix) {
     constexpr std::size_t digits = 16;
     if (name.size() != digits + suffix.size() || !name.ends_with(suffix)) return std::nullopt;

@@ -25,6 +25,8 @@ inline constexpr std::size_t largest_record = 16 * 1024 * 1024;
 inline constexpr std::size_t largest_segment_file = 512 * 1024 * 1024;
 inline constexpr std::uint8_t filler_kind = 0;
 
+// "<16 hex digits of the base><suffix>": what a segment's file is called.
+[[nodiscard]] std::string segment_name(LogPosition base, std::string_view suffix);
 // The base in a file's name, "<16 hex digits><suffix>"; nullopt when it is no such name.
 [[nodiscard]] std::optional<LogPosition> parse_segment_name(std::string_view name, std::string_view suffix);
 

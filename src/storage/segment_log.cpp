@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "storage/segment_disk.hpp"
+#include "storage/segment_reader.hpp"
 
 #include <fmt/format.h>
 
@@ -27,10 +28,12 @@ struct SegmentLog::Group {
     std::optional<Result<>> outcome;  // once it is durable, or will never be
 };
 
-SegmentLog::SegmentLog(std::shared_ptr<SegmentDisk> disk, Worker& worker, Executor executor, SegmentLogOptions options,
-                       Owner& owner)
+SegmentLog::SegmentLog(std::shared_ptr<SegmentDisk> disk, std::shared_ptr<SegmentReader> reader, LogWorkers workers,
+                       Executor executor, SegmentLogOptions options, Owner& owner)
     : disk_(std::move(disk)),
-      worker_(worker),
+      reader_(std::move(reader)),
+      worker_(workers.writing),
+      reading_worker_(workers.reading),
       executor_(executor),
       options_(options),
       owner_(owner),
@@ -41,13 +44,14 @@ SegmentLog::SegmentLog(std::shared_ptr<SegmentDisk> disk, Worker& worker, Execut
 
 SegmentLog::~SegmentLog() = default;
 
-Task<Result<std::unique_ptr<SegmentLog>>> SegmentLog::open(Files& files, std::filesystem::path folder, Worker& worker,
-                                                           Executor executor, SegmentLogOptions options, Owner& owner,
-                                                           LogReader& reader) {
+Task<Result<std::unique_ptr<SegmentLog>>> SegmentLog::open(Files& files, std::filesystem::path folder,
+                                                           LogWorkers workers, Executor executor,
+                                                           SegmentLogOptions options, Owner& owner, LogReader& reader) {
+    const auto records = std::make_shared<SegmentReader>(files, folder);
     const auto disk = std::make_shared<SegmentDisk>(files, std::move(folder));
-    auto segments = co_await worker.run([&] { return disk->recover(reader); });
+    auto segments = co_await workers.writing.run([&] { return disk->recover(reader); });
     if (!segments) co_return fail(segments.error().while_doing("opening the log"));
-    std::unique_ptr<SegmentLog> log(new SegmentLog(disk, worker, executor, options, owner));
+    std::unique_ptr<SegmentLog> log(new SegmentLog(disk, records, workers, executor, options, owner));
     for (const auto& segment : *segments) {
         log->segments_[segment.base] = {segment.size, segment.end, segment.end, segment.compact};
         log->bytes_on_disk_ += segment.size;
@@ -211,6 +215,13 @@ Task<> SegmentLog::remove_files() {
     co_await worker_.run_job([disk = disk_, &bases] {
         for (const auto base : bases) disk->remove(base);
     });
+    scope_.spawn("removed segments", forget(bases));
+}
+
+Task<> SegmentLog::forget(std::vector<LogPosition> bases) {
+    co_await reading_worker_.run_job([reader = reader_, bases = std::move(bases)] {
+        for (const auto base : bases) reader->forget(base);
+    });
 }
 
 Task<> SegmentLog::write_group() {
@@ -296,15 +307,32 @@ void SegmentLog::all_failed(const Error& error) {
 }
 
 Task<Result<LogPosition>> SegmentLog::read(LogPosition from, std::size_t at_most, Visitor visit) {
-    while (replacing_) co_await progress_.wait();
-    auto segment = segments_.upper_bound(from);
-    if (segment != segments_.begin() && from < std::prev(segment)->second.durable_end) --segment;
-    while (segment != segments_.end() && segment->second.durable_end == segment->first) ++segment;
-    if (segment == segments_.end()) co_return std::max(from, durable_end_);
-    const auto first = segment->first + segment_header_bytes;
-    const ChunkRead chunk{segment->first, std::max(from, first), segment->second.durable_end, at_most,
-                          segment->second.compact};
-    co_return co_await worker_.run([disk = disk_, &chunk, &visit] { return disk->read(chunk, visit); });
+    struct Reading {
+        std::size_t& running;
+        Signal& over;
+        Reading(std::size_t& shared, Signal& signal) : running(shared), over(signal) { ++running; }
+        ~Reading() {
+            if (--running == 0) over.notify();
+        }
+        Reading(const Reading&) = delete;
+        Reading& operator=(const Reading&) = delete;
+    };
+    for (;;) {
+        while (replacing_) co_await progress_.wait();
+        auto segment = segments_.upper_bound(from);
+        if (segment != segments_.begin() && from < std::prev(segment)->second.durable_end) --segment;
+        while (segment != segments_.end() && segment->second.durable_end == segment->first) ++segment;
+        if (segment == segments_.end()) co_return std::max(from, durable_end_);
+        const auto first = segment->first + segment_header_bytes;
+        const ChunkRead chunk{segment->first, std::max(from, first), segment->second.durable_end, at_most,
+                              segment->second.compact};
+        const Reading reading(reads_, progress_);
+        auto next =
+            co_await reading_worker_.run([reader = reader_, &chunk, &visit] { return reader->read(chunk, visit); });
+        // Nobody wanted anything of the segment any more, and it went before it could be opened: the next one, then.
+        const bool went = !next && !segments_.contains(chunk.base);
+        if (!went) co_return next;
+    }
 }
 
 bool SegmentLog::removable(LogPosition base) const { return base < removable_before_; }
@@ -345,13 +373,14 @@ Task<> SegmentLog::close() {
     closed_ = true;
     line_->moved.notify();
     work_.notify();
-    while (!groups_.empty() || !is_synced() || !removed_.empty()) co_await progress_.wait();
+    while (!groups_.empty() || !is_synced() || !removed_.empty() || reads_ > 0) co_await progress_.wait();
     co_await scope_.close();
     if (active_) {
         const auto end = segments_.at(*active_).durable_end;
         co_await worker_.run_job([disk = disk_, base = *active_, end] { disk->shrink(base, end); });
     }
     co_await worker_.run_job([disk = disk_] { disk->close_files(); });
+    co_await reading_worker_.run_job([reader = reader_] { reader->close(); });
 }
 
 }  // namespace skerry::storage

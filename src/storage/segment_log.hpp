@@ -9,8 +9,9 @@
 //           A full disk is Errc::full; the next record tries again.
 // Bounds:   at most `staged_bytes` wait to be written (room() waits for less), and as many, of one segment, to be
 //           synced; reads return about what was asked for.
-// Threads:  the loop's; files are touched on the worker only. close() must be awaited before the log is destroyed
-//           while the worker has a job.
+// Threads:  the loop's; files are touched on the workers only, those that are read on one of their own: a read never
+//           waits for what is being written. close() must be awaited before the log is destroyed while a worker has a
+//           job.
 #pragma once
 
 #include "base/durability.hpp"
@@ -18,8 +19,8 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/task_scope.hpp"
-#include "base/worker.hpp"
 #include "storage/files.hpp"
+#include "storage/log_workers.hpp"
 #include "storage/segment_format.hpp"
 
 #include <cstdint>
@@ -37,6 +38,7 @@ namespace skerry::storage {
 
 class LogReader;
 class SegmentDisk;
+class SegmentReader;
 struct Compaction;
 
 struct SegmentLogOptions {
@@ -69,9 +71,9 @@ public:
 
     using Visitor = std::function<void(const LogRecord&)>;
 
-    // Repairs what is there, and tells `reader` of it, on the worker.
+    // Repairs what is there, and tells `reader` of it, on the worker that writes.
     [[nodiscard]] static Task<Result<std::unique_ptr<SegmentLog>>> open(Files& files, std::filesystem::path folder,
-                                                                        Worker& worker, Executor executor,
+                                                                        LogWorkers workers, Executor executor,
                                                                         SegmentLogOptions options, Owner& owner,
                                                                         LogReader& reader);
     ~SegmentLog();
@@ -96,7 +98,7 @@ public:
     [[nodiscard]] bool has_room() const { return line_->waiting.empty() && staged_bytes_ < options_.staged_bytes; }
 
     // Visits stored records from `from` on, all in one segment and about `at_most` bytes, but at least one; on the
-    // worker. Returns where to go on; there is more while that is before durable_end().
+    // worker that reads. Returns where to go on; there is more while that is before durable_end().
     [[nodiscard]] Task<Result<LogPosition>> read(LogPosition from, std::size_t at_most, Visitor visit);
 
     // Removes full segments that nobody wants any more; those that aren't removable() are left alone. They count no
@@ -134,8 +136,8 @@ private:
         bool compact{false};
     };
 
-    SegmentLog(std::shared_ptr<SegmentDisk> disk, Worker& worker, Executor executor, SegmentLogOptions options,
-               Owner& owner);
+    SegmentLog(std::shared_ptr<SegmentDisk> disk, std::shared_ptr<SegmentReader> reader, LogWorkers workers,
+               Executor executor, SegmentLogOptions options, Owner& owner);
     [[nodiscard]] bool fits(std::size_t payload) const;
     void begin_segment(std::size_t payload, bool essential);
     void begin_group(LogPosition base, LogPosition at);
@@ -149,12 +151,16 @@ private:
     [[nodiscard]] Task<> write_group();
     [[nodiscard]] Task<> sync_written();
     [[nodiscard]] Task<> remove_files();
+    [[nodiscard]] Task<> forget(std::vector<LogPosition> bases);
+    [[nodiscard]] Task<Result<>> replace(const Compaction& compaction, std::uint64_t bytes);
     void group_written(const std::shared_ptr<Group>& group);
     void all_synced();
     void all_failed(const Error& error);
 
     std::shared_ptr<SegmentDisk> disk_;
+    std::shared_ptr<SegmentReader> reader_;
     Worker& worker_;
+    Worker& reading_worker_;
     Executor executor_;
     SegmentLogOptions options_;
     Owner& owner_;
@@ -177,6 +183,7 @@ private:
     LogPosition removable_before_{0};
     bool writing_{false};
     bool replacing_{false};  // files of segments change
+    std::size_t reads_{0};   // that run
     bool closed_{false};
 
     Signal work_;

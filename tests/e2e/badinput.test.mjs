@@ -61,7 +61,7 @@ test('bad tokens, packets, topics and sizes are answered and harm nobody else', 
 
     const resource = `${cloudAddress}/devices/leaf-1`;
     const good = sasToken(resource, key, 3600);
-    const hubLog = () => world.cli('logs', 'edgeHub', '-H', `unix://${world.management}`);
+    const hubLog = () => world.moduleLog('edgeHub');
 
     // Authentication
     assert.equal((await connect(world, { password: sasToken(resource, Buffer.from('wrong').toString('base64'), 3600) })).code, 5);

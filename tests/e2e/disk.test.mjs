@@ -35,7 +35,7 @@ async function withSmallDisk(name, body) {
 }
 
 const acknowledged = (world) => world.lines('bulk', 'sent');
-const hubLog = (world) => world.cli('logs', 'edgeHub', '-H', `unix://${world.management}`);
+const hubLog = (world) => world.moduleLog('edgeHub');
 
 function fill(file) {
   const descriptor = fs.openSync(file, 'w');

@@ -18,7 +18,7 @@ test('a crashing module restarts with back-off, visible in skerry list and in th
     }, 40);
     await until('skerry list shows the failure', () =>
       /crasher\s+failed\s+Failed \(3\)/.test(world.cli('list', '-H', `unix://${world.management}`)));
-    assert.match(world.cli('logs', 'crasher', '-H', `unix://${world.management}`), /about to fail/);
+    assert.match(world.moduleLog('crasher'), /about to fail/);
     const { edgeHub } = await world.modules();
     assert.equal(edgeHub.state, 'running');
   });

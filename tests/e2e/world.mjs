@@ -293,6 +293,9 @@ export class World {
     else fs.rmSync(this.root, { recursive: true, force: true });
   }
 
+  // What the module has written; `options` are those of `skerry logs`.
+  moduleLog(name, ...options) { return this.cli('logs', name, ...options, '-H', `unix://${this.management}`); }
+
   // For the message of a failed assertion: the ends of all logs.
   async story() {
     let text = '';
@@ -301,7 +304,7 @@ export class World {
     }
     for (const name of ['edgeAgent', 'edgeHub', 'sensor', 'filter', 'relay', 'caller']) {
       try {
-        text += `--- ${name}\n${this.cli('logs', name, '--tail', '40', '-H', `unix://${this.management}`)}\n`;
+        text += `--- ${name}\n${this.moduleLog(name, '--tail', '40')}\n`;
       } catch { /* no such module, or no daemon */ }
     }
     return text;

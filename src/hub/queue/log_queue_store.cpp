@@ -23,11 +23,11 @@ constexpr std::uint8_t kind(RecordKind of) { return static_cast<std::uint8_t>(of
 }  // namespace
 
 Task<Result<std::unique_ptr<QueueStore>>> QueueStore::open(storage::Files& files, std::filesystem::path folder,
-                                                           Worker& worker, Clock& clock, Executor executor,
+                                                           storage::LogWorkers workers, Clock& clock, Executor executor,
                                                            QueueLimits limits) {
-    const auto boot = co_await worker.run([&] { return read_boot_id(files); });
+    const auto boot = co_await workers.writing.run([&] { return read_boot_id(files); });
     auto store = std::make_unique<LogQueueStore>(clock, executor, limits, boot);
-    if (auto recovered = co_await store->recover(files, std::move(folder), worker); !recovered)
+    if (auto recovered = co_await store->recover(files, std::move(folder), workers); !recovered)
         co_return fail(recovered.error());
     co_return store;
 }
@@ -47,10 +47,11 @@ LogQueueStore::LogQueueStore(Clock& clock, Executor executor, QueueLimits limits
 
 LogQueueStore::~LogQueueStore() = default;
 
-Task<Result<>> LogQueueStore::recover(storage::Files& files, std::filesystem::path folder, Worker& worker) {
+Task<Result<>> LogQueueStore::recover(storage::Files& files, std::filesystem::path folder,
+                                      storage::LogWorkers workers) {
     storage::SegmentLogOptions options;
     options.segment_bytes = limits_.segment_bytes;
-    const auto prepared = co_await worker.run([&]() -> Result<std::uint64_t> {
+    const auto prepared = co_await workers.writing.run([&]() -> Result<std::uint64_t> {
         if (auto made = files.make_folders(folder, 0700); !made) return fail(made.error());
         const auto space = files.space(folder);
         if (!space) return fail(space.error());
@@ -60,7 +61,7 @@ Task<Result<>> LogQueueStore::recover(storage::Files& files, std::filesystem::pa
     reserve_ = *prepared;
 
     Recovery recovery(ages_);
-    auto log = co_await storage::SegmentLog::open(files, folder, worker, executor_, options, *this, recovery);
+    auto log = co_await storage::SegmentLog::open(files, folder, workers, executor_, options, *this, recovery);
     if (!log) co_return fail(log.error().while_doing("opening the queues"));
     log_ = std::move(*log);
     set_size_limit(limits_.bytes_on_disk);

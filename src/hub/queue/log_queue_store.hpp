@@ -67,7 +67,8 @@ public:
     LogQueueStore(Clock& clock, Executor executor, QueueLimits limits, BootId boot);
     ~LogQueueStore() override;
 
-    [[nodiscard]] Task<Result<>> recover(storage::Files& files, std::filesystem::path folder, Worker& worker);
+    [[nodiscard]] Task<Result<>> recover(storage::Files& files, std::filesystem::path folder,
+                                         storage::LogWorkers workers);
 
     Task<Result<>> append(model::SharedMessage message, std::vector<QueueTarget> targets) override;
     [[nodiscard]] bool has_room() const override { return log_->has_room(); }

@@ -11,7 +11,7 @@
 // Bounds:   bytes on disk (QueueLimits); memory holds at most `cached` bytes of messages, 64 KiB more per queue, and
 //           what waits to be written (8 MiB; append() waits then) or synced (one segment, 8 MiB at most), also while
 //           the disk refuses it; the rest is read back. 4096 in flight per queue.
-// Threads:  the loop's; syncs run on the Worker.
+// Threads:  the loop's; files are touched on the workers.
 #pragma once
 
 #include "base/clock.hpp"
@@ -19,9 +19,9 @@
 #include "base/event.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
-#include "base/worker.hpp"
 #include "model/message.hpp"
 #include "storage/files.hpp"
+#include "storage/log_workers.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -115,9 +115,9 @@ public:
     // Recovers what is in `folder` (created when absent). A torn tail is cut, a bad segment quarantined: both logged,
     // neither an error. Errors: the folder can't be used at all.
     [[nodiscard]] static Task<Result<std::unique_ptr<QueueStore>>> open(storage::Files& files,
-                                                                        std::filesystem::path folder, Worker& worker,
-                                                                        Clock& clock, Executor executor,
-                                                                        QueueLimits limits);
+                                                                        std::filesystem::path folder,
+                                                                        storage::LogWorkers workers, Clock& clock,
+                                                                        Executor executor, QueueLimits limits);
     virtual ~QueueStore() = default;
 
     // Errc::full when the budget is used up, Errc::io when the disk refuses: nothing is stored then. `targets`: at
