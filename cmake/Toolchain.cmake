@@ -41,7 +41,9 @@ endif()
 
 # Separate compilation of Asio and Beast is a property of the whole program: mixing breaks the one-definition rule.
 add_compile_definitions(BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION
-                        BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
+                        BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE
+                        # A recycled frame is often larger than what is put there, and idle connections keep theirs.
+                        BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)
 
 # Two compilers on Asio or Beast headers at once need more memory than a small machine has.
 set_property(GLOBAL PROPERTY JOB_POOLS heavy=1)
