@@ -226,7 +226,8 @@ void Flow::send_until_done() {
 bool Flow::everything_arrived() const {
     const auto& result = shared_->result;
     if (options_.qos > 0 && result.acked < result.sent) return false;
-    if (std::ranges::any_of(subscribers_, [](const auto& one) { return one->handled_next() < INT64_MAX; })) return false;
+    const auto is_handling = [](const auto& one) { return one->handled_next() < INT64_MAX; };
+    if (std::ranges::any_of(subscribers_, is_handling)) return false;
     if (publishers_.empty()) return options_.expect > 0 && subscribers_.front()->ledger().distinct() >= options_.expect;
     if (!std::ranges::all_of(publishers_, [](const auto& one) { return one->is_done(); })) return false;
     return std::ranges::all_of(subscribers_, [&](const auto& one) { return one->ledger().distinct() >= result.sent; });

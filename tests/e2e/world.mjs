@@ -125,11 +125,11 @@ export class World {
 
   // A downstream device in this edge device's scope, behind its gateway.
   createLeaf(name) { this.cloudCli('device', 'create', name, '--parent', this.device); }
-  // tests/e2e/leaf.mjs as that device, with a ledger of its name; needs the daemon.
-  startLeaf(name) {
+  // A program of tests/e2e as that device, with a ledger of its name; needs the daemon.
+  startLeaf(name, program = 'leaf.mjs') {
     const connection = this.cloudCli('device', 'connection-string', name).trim();
     const out = fs.openSync(this.log(name), 'a');
-    const child = spawn(process.execPath, [path.join(here, 'leaf.mjs')], {
+    const child = spawn(process.execPath, [path.join(here, program)], {
       stdio: ['ignore', out, out],
       env: { ...process.env, NODE_TEST_CONTEXT: '', LEDGER: this.ledger(name),
         NODE_EXTRA_CA_CERTS: path.join(this.root, 'edge', 'keys', 'edge-ca.pem'),
