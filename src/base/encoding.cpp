@@ -126,12 +126,19 @@ std::optional<std::string> percent_decode(std::string_view text) {
 }
 
 bool is_utf8(std::string_view text) {
+    constexpr std::uint64_t high_bits = 0x8080808080808080;
     std::size_t at = 0;
+    // Most texts are ASCII: the compiler makes few instructions of this.
+    for (std::array<std::uint64_t, 8> block{}; at + sizeof block <= text.size(); at += sizeof block) {
+        std::memcpy(block.data(), text.data() + at, sizeof block);
+        std::uint64_t any = 0;
+        for (const auto eight : block) any |= eight;
+        if ((any & high_bits) != 0) break;
+    }
     while (at < text.size()) {
-        // Most texts are ASCII: eight characters at a time.
         for (std::uint64_t eight = 0; at + sizeof eight <= text.size(); at += sizeof eight) {
             std::memcpy(&eight, text.data() + at, sizeof eight);
-            if ((eight & 0x8080808080808080) != 0) break;
+            if ((eight & high_bits) != 0) break;
         }
         if (at == text.size()) break;
         const auto lead = static_cast<unsigned char>(text[at]);
@@ -172,7 +179,7 @@ std::string to_lower(std::string_view text) {
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-    return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+    return std::ranges::equal(a, b, [](char x, char y) { return x == y || lower(x) == lower(y); });
 }
 
 }  // namespace skerry

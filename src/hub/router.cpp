@@ -42,8 +42,9 @@ Result<std::optional<InputEndpoint>> input_of(const route::Route& route, const m
 std::vector<model::ConfigProblem> Router::configure(const model::HubConfig& config, const model::Identity& own) {
     std::vector<Compiled> routes;
     std::vector<model::ConfigProblem> problems;
+    route::RouteSet set;
     for (const auto& one : config.routes) {
-        auto route = route::compile(one.text);
+        auto route = set.compile(one.text);
         auto input = route ? input_of(*route, own) : Result<std::optional<InputEndpoint>>(fail(route.error()));
         if (!input) {
             problems.push_back({one.name, fmt::format("route '{}': {}", one.name, input.error().text)});

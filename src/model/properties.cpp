@@ -73,7 +73,7 @@ std::optional<Property> find(const Properties& properties, std::string_view name
 
 std::optional<Property> find_ignoring_case(const Properties& properties, std::string_view name) {
     for (const auto property : properties)
-        if (equals_ignoring_case(property.name, name)) return property;
+        if (property.name.size() == name.size() && equals_ignoring_case(property.name, name)) return property;
     return std::nullopt;
 }
 

@@ -1,17 +1,12 @@
 #include "route/body.hpp"
 
 #include <fmt/format.h>
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <charconv>
-#include <cstdint>
-#include <limits>
+#include <cstring>
 
 namespace skerry::route {
-
-namespace json = boost::json;
 
 namespace {
 std::unexpected<Error> bad_path(std::string_view text, std::string_view what) {
@@ -43,21 +38,9 @@ Result<BodyStep> parse_step(std::string_view text, std::string_view part) {
     return step;
 }
 
-Value to_value(const json::value& value) {
-    switch (value.kind()) {
-        case json::kind::null: return null_value();
-        case json::kind::bool_: return make_value(value.get_bool());
-        case json::kind::int64: return make_value(static_cast<double>(value.get_int64()));
-        case json::kind::uint64: return make_value(static_cast<double>(value.get_uint64()));
-        case json::kind::double_: return make_value(value.get_double());
-        case json::kind::string: {
-            const std::string_view text = value.get_string();
-            return looks_like_date(text) ? undefined_value() : make_value(text);
-        }
-        case json::kind::array:
-        case json::kind::object: break;
-    }
-    return undefined_value();
+// Most names differ in their sizes: that costs less than to compare texts.
+bool precedes(std::string_view a, std::string_view b) {
+    return a.size() != b.size() ? a.size() < b.size() : std::memcmp(a.data(), b.data(), a.size()) < 0;
 }
 }  // namespace
 
@@ -74,19 +57,52 @@ Result<BodyPath> parse_body_path(std::string_view text) {
     }
 }
 
-Value find_in_body(const json::object& body, const BodyPath& path) {
-    const json::object* object = &body;
-    const json::value* value = nullptr;
+BodyPaths::Place BodyPaths::add(const BodyPath& path) {
+    auto at = root;
     for (const auto& step : path) {
-        value = object == nullptr ? nullptr : object->if_contains(step.name);
-        if (value != nullptr && step.index) {
-            const auto* array = value->if_array();
-            value = array == nullptr ? nullptr : array->if_contains(*step.index);
+        auto next = member(at, step.name);
+        if (next == nowhere) {
+            next = add_node({.name = step.name});
+            auto& members = nodes_[at].members;
+            const auto named = [this](Place place) -> std::string_view { return nodes_[place].name; };
+            members.insert(std::ranges::lower_bound(members, std::string_view(step.name), precedes, named), next);
         }
-        if (value == nullptr) return missing_value();
-        object = value->if_object();
+        at = next;
+        if (!step.index) continue;
+        next = element(at, *step.index);
+        if (next == nowhere) {
+            next = add_node({.name = {}, .index = *step.index});
+            auto& elements = nodes_[at].elements;
+            const auto indexed = [this](Place place) { return nodes_[place].index; };
+            elements.insert(std::ranges::lower_bound(elements, *step.index, {}, indexed), next);
+        }
+        at = next;
     }
-    return value == nullptr ? missing_value() : to_value(*value);
+    return at;
+}
+
+BodyPaths::Place BodyPaths::add_node(Node node) {
+    nodes_.push_back(std::move(node));
+    return static_cast<Place>(nodes_.size() - 1);
+}
+
+BodyPaths::Place BodyPaths::member(Place from, std::string_view name) const {
+    const auto& members = nodes_[from].members;
+    if (members.size() <= 4) {
+        for (const auto place : members)
+            if (nodes_[place].name == name) return place;
+        return nowhere;
+    }
+    const auto found = std::ranges::lower_bound(members, name, precedes,
+                                                [this](Place place) -> std::string_view { return nodes_[place].name; });
+    return found != members.end() && nodes_[*found].name == name ? *found : nowhere;
+}
+
+BodyPaths::Place BodyPaths::element(Place from, std::size_t index) const {
+    const auto& elements = nodes_[from].elements;
+    const auto found =
+        std::ranges::lower_bound(elements, index, {}, [this](Place place) { return nodes_[place].index; });
+    return found != elements.end() && nodes_[*found].index == index ? *found : nowhere;
 }
 
 }  // namespace skerry::route

@@ -38,13 +38,15 @@ std::string describe_unexpected(const Token& token) {
     }
 }
 
-Compiler::Compiler(std::string_view text, std::span<const Token> tokens, std::size_t at)
-    : text_(text), tokens_(tokens), at_(at), program_(std::make_shared<Program>()) {}
+Compiler::Compiler(std::string_view text, std::span<const Token> tokens, std::shared_ptr<BodyPaths> paths,
+                   std::size_t at)
+    : text_(text), tokens_(tokens), at_(at), paths_(std::move(paths)), program_(std::make_shared<Program>()) {}
 
 Result<Condition> Compiler::compile() {
     const auto result = expression(lowest_level);
     if (!problem_.empty()) return fail(Errc::malformed, problem_);
     program_->result = result.type;
+    program_->paths = paths_;
     return Condition(std::move(program_));
 }
 
@@ -159,12 +161,11 @@ Compiler::Operand Compiler::body_value(const Token& token, Op op, std::string_vi
     constexpr std::string_view prefix = "$body.";
     auto path = parse_body_path(token.text.substr(prefix.size()));
     if (!path) return complain(token.offset, path.error().text);
-    program_->paths.push_back(std::move(*path));
-    const auto index = program_->paths.size() - 1;
+    const auto place = paths_->add(*path);
     if (op == Op::body)
-        push(op, index);
+        push(op, place);
     else
-        push(op, add_name(property), index);
+        push(op, add_name(property), place);
     return {Type::any, {}};
 }
 

@@ -17,7 +17,8 @@ inline constexpr std::size_t longest_text = 64 * 1024;
 // Reads one condition from the tokens and stops behind it. The text and the tokens outlive the compiler.
 class Compiler {
 public:
-    Compiler(std::string_view text, std::span<const Token> tokens, std::size_t at = 0);
+    Compiler(std::string_view text, std::span<const Token> tokens, std::shared_ptr<BodyPaths> paths,
+             std::size_t at = 0);
 
     [[nodiscard]] Result<Condition> compile();
     [[nodiscard]] std::size_t position() const { return at_; }  // of the first token that was not read
@@ -76,6 +77,7 @@ private:
     std::string_view text_;
     std::span<const Token> tokens_;
     std::size_t at_;
+    std::shared_ptr<BodyPaths> paths_;  // grow by what the condition asks for
     std::shared_ptr<Program> program_;
     std::size_t nesting_{0};
     std::size_t stack_{0};

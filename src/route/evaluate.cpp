@@ -13,10 +13,8 @@ namespace skerry::route {
 namespace {
 using Kind = Value::Kind;
 
-Value property_value(const std::optional<model::Property>& property) {
-    if (!property) return undefined_value();
-    if (!property->value) return null_text_value();
-    return make_value(*property->value);
+Value value_of(const model::Property& property) {
+    return property.value ? make_value(*property.value) : null_text_value();
 }
 
 bool holds(Comparison comparison, int order) {
@@ -36,6 +34,13 @@ int order_of(std::string_view a, std::string_view b) {
     return order < 0 ? -1 : order > 0 ? 1 : 0;
 }
 
+Value compare_texts(Comparison comparison, std::string_view a, std::string_view b) {
+    // Nearly all conditions ask only this, and it needs no order.
+    if (comparison == Comparison::equal) return make_value(a == b);
+    if (comparison == Comparison::not_equal) return make_value(a != b);
+    return make_value(holds(comparison, order_of(a, b)));
+}
+
 // NaN equals itself and is less than every other number; it gets here from calculations with body values only.
 int order_of(double a, double b) {
     if (std::isnan(a) || std::isnan(b)) return static_cast<int>(std::isnan(b)) - static_cast<int>(std::isnan(a));
@@ -46,7 +51,7 @@ int order_of(double a, double b) {
 Value compare(Comparison comparison, const Value& a, const Value& b) {
     if (a.kind != b.kind) return undefined_value();
     switch (a.kind) {
-        case Kind::text: return make_value(holds(comparison, order_of(a.text, b.text)));
+        case Kind::text: return compare_texts(comparison, a.text, b.text);
         case Kind::number:
             if (std::isnan(a.number) || std::isnan(b.number)) return undefined_value();
             return make_value(holds(comparison, order_of(a.number, b.number)));
@@ -90,13 +95,16 @@ Value compare_any(Comparison comparison, const Value& a, const Value& b) {
     return make_value(holds(comparison, order));
 }
 
-double calculate(Op op, double a, double b) {
+Value calculate(Op op, const Value& left, const Value& right) {
+    if (left.kind != Kind::number || right.kind != Kind::number) return undefined_value();
+    const double a = left.number;
+    const double b = right.number;
     switch (op) {
-        case Op::add: return a + b;
-        case Op::subtract: return a - b;
-        case Op::multiply: return a * b;
-        case Op::divide: return a / b;
-        default: return std::fmod(a, b);
+        case Op::add: return make_value(a + b);
+        case Op::subtract: return make_value(a - b);
+        case Op::multiply: return make_value(a * b);
+        case Op::divide: return make_value(a / b);
+        default: return make_value(std::fmod(a, b));
     }
 }
 
@@ -112,6 +120,17 @@ Value or_boolean(const Value& a, const Value& b) {
     return is(a, false) && is(b, false) ? make_value(false) : undefined_value();
 }
 
+// Body values know no shortcut: false AND something that is no bool is undefined.
+Value and_any(const Value& a, const Value& b) {
+    if (a.kind != Kind::boolean || b.kind != Kind::boolean) return undefined_value();
+    return make_value(a.truth && b.truth);
+}
+
+Value or_any(const Value& a, const Value& b) {
+    if (a.kind != Kind::boolean || b.kind != Kind::boolean) return undefined_value();
+    return make_value(a.truth || b.truth);
+}
+
 bool is_undefined(const Value& value) {
     return value.kind == Kind::undefined || (value.kind == Kind::number && std::isnan(value.number));
 }
@@ -122,26 +141,41 @@ class Machine {
 public:
     Machine(const Program& program, const MessageView& message) : program_(program), message_(message) {}
 
-    Value run() {
+    const Value& run() {
         for (const auto& instruction : program_.code) step(instruction);
-        return pop();
+        return top();
     }
 
 private:
     // An array of bytes holds whatever is put there (an implicit-lifetime type, [intro.object]).
     Value* values() { return reinterpret_cast<Value*>(stack_.data()); }
-    Value pop() { return values()[--size_]; }
-    void push(Value value) { std::construct_at(values() + size_++, value); }
+    void push(const Value& value) { std::construct_at(values() + size_++, value); }
     Value& top(std::size_t below = 0) { return values()[size_ - 1 - below]; }
 
+    // Two values become one.
+    template <class Combine>
+    void combine(Combine combine_two) {
+        const auto& right = top();
+        auto& left = top(1);
+        left = combine_two(left, right);
+        --size_;
+    }
+
     void step(const Instruction& instruction) {
+        const auto comparison = static_cast<Comparison>(instruction.extra);
         switch (instruction.op) {
             case Op::literal: return push(program_.literals[instruction.operand]);
-            case Op::property:
-            case Op::system:
+            case Op::property: return push_property(instruction.operand);
+            case Op::system: return push_system(program_.names[instruction.operand]);
             case Op::property_or_system:
-            case Op::body:
-            case Op::property_or_body: return push(load(instruction));
+                if (!push_property_if_any(instruction.operand))
+                    push_system(std::string_view(program_.names[instruction.operand]).substr(1));
+                return;
+            case Op::body: return push(message_.in_body(program_.paths, instruction.operand));
+            case Op::property_or_body:
+                if (!push_property_if_any(instruction.operand))
+                    push(message_.in_body(program_.paths, instruction.extra));
+                return;
             case Op::to_any:
                 if (is_undefined(top(instruction.operand))) top(instruction.operand) = undefined_value();
                 return;
@@ -149,55 +183,43 @@ private:
             case Op::logical_not:
                 top() = top().kind == Kind::boolean ? make_value(!top().truth) : undefined_value();
                 return;
-            case Op::drop: --size_; return;
-            case Op::call: return call_function(instruction);
-            default: break;
-        }
-        const auto right = pop();
-        top() = combine(instruction, top(), right);
-    }
-
-    Value load(const Instruction& instruction) {
-        const auto& message = message_.message();
-        if (instruction.op == Op::body) return body(instruction.operand);
-        const std::string& name = program_.names[instruction.operand];
-        if (instruction.op == Op::system) return property_value(model::find_ignoring_case(message.system, name));
-        const auto property = model::find_ignoring_case(message.properties, name);
-        if (property || instruction.op == Op::property) return property_value(property);
-        if (instruction.op == Op::property_or_body) return body(instruction.extra);
-        return property_value(model::find_ignoring_case(message.system, std::string_view(name).substr(1)));
-    }
-
-    Value body(std::size_t path) {
-        const auto* document = message_.body();
-        return document == nullptr ? undefined_value() : find_in_body(*document, program_.paths[path]);
-    }
-
-    static Value combine(const Instruction& instruction, const Value& a, const Value& b) {
-        const auto comparison = static_cast<Comparison>(instruction.extra);
-        switch (instruction.op) {
+            case Op::compare: return combine([&](auto& a, auto& b) { return compare(comparison, a, b); });
+            case Op::compare_any: return combine([&](auto& a, auto& b) { return compare_any(comparison, a, b); });
+            case Op::and_boolean: return combine(and_boolean);
+            case Op::or_boolean: return combine(or_boolean);
+            case Op::and_any: return combine(and_any);
+            case Op::or_any: return combine(or_any);
             case Op::add:
             case Op::subtract:
             case Op::multiply:
             case Op::divide:
-            case Op::remainder:
-                if (a.kind != Kind::number || b.kind != Kind::number) return undefined_value();
-                return make_value(calculate(instruction.op, a.number, b.number));
-            case Op::compare: return compare(comparison, a, b);
-            case Op::compare_any: return compare_any(comparison, a, b);
-            case Op::and_boolean: return and_boolean(a, b);
-            case Op::or_boolean: return or_boolean(a, b);
-            // Body values know no shortcut: false AND something that is no bool is undefined.
-            case Op::and_any:
-            case Op::or_any:
-                if (a.kind != Kind::boolean || b.kind != Kind::boolean) return undefined_value();
-                return make_value(instruction.op == Op::and_any ? a.truth && b.truth : a.truth || b.truth);
+            case Op::remainder: return combine([&](auto& a, auto& b) { return calculate(instruction.op, a, b); });
             case Op::coalesce:
-                return instruction.extra != 0 ? (a.kind == Kind::undefined ? b : a) : is_undefined(a) ? b : a;
-            case Op::drop_second: return b;
-            default: break;
+                if (instruction.extra != 0 ? top(1).kind == Kind::undefined : is_undefined(top(1))) top(1) = top();
+                --size_;
+                return;
+            case Op::drop_second:
+                top(1) = top();
+                --size_;
+                return;
+            case Op::drop: --size_; return;
+            case Op::call: return call_function(instruction);
         }
-        return undefined_value();
+    }
+
+    void push_property(std::size_t name) {
+        if (!push_property_if_any(name)) push(undefined_value());
+    }
+
+    bool push_property_if_any(std::size_t name) {
+        const auto property = model::find_ignoring_case(message_.message().properties, program_.names[name]);
+        if (property) push(value_of(*property));
+        return property.has_value();
+    }
+
+    void push_system(std::string_view name) {
+        const auto property = model::find_ignoring_case(message_.message().system, name);
+        push(property ? value_of(*property) : undefined_value());
     }
 
     void call_function(const Instruction& instruction) {
@@ -224,8 +246,9 @@ std::string_view name_of(Truth truth) {
 }
 
 Truth Condition::evaluate(const MessageView& message) const {
-    const auto value = Machine(*program_, message).run();
     if (program_->result == Type::null) return Truth::no;
+    Machine machine(*program_, message);
+    const auto& value = machine.run();
     if (value.kind != Kind::boolean) return Truth::undefined;
     return value.truth ? Truth::yes : Truth::no;
 }

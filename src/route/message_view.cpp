@@ -1,31 +1,42 @@
-// A message as conditions see it: where it comes from, and its body as JSON.
+// A message as conditions see it: where it comes from, and its body as UTF-8.
 #include "base/encoding.hpp"
 #include "route/route.hpp"
 #include "route/text.hpp"
 
-#include <boost/json/monotonic_resource.hpp>
-#include <boost/json/object.hpp>
-#include <boost/json/parse.hpp>
-#include <boost/json/value.hpp>
-
-#include <array>
+#include <algorithm>
 #include <cstdint>
 
 namespace skerry::route {
 
-namespace json = boost::json;
-
 namespace {
-std::string source_of(const model::Message& message) {
-    if (message.system_property("messageType") == "twinChangeNotification") return "/twinChangeNotifications/";
-    const auto module = message.system_property("connectionModuleId").value_or(std::string_view());
-    std::string source = "/messages/";
-    if (module.empty()) return source;
-    const auto output = message.system_property("outputName").value_or(std::string_view());
-    source.reserve(source.size() + module.size() + output.size() + 20);
-    source.append("modules/").append(module).append("/");
-    if (!output.empty()) source.append("outputs/").append(output).append("/");
-    return source;
+// What a message's source is made of.
+struct Origin {
+    std::optional<std::string_view> type;
+    std::optional<std::string_view> module;
+    std::optional<std::string_view> output;
+};
+
+// In one pass: system properties are many, and every message needs this.
+Origin origin_of(const model::Message& message) {
+    Origin origin;
+    const auto take = [](std::optional<std::string_view>& to, const model::Property& property) {
+        if (!to) to = property.value.value_or(std::string_view());
+    };
+    for (const auto property : message.system) {
+        switch (property.name.size()) {  // they are of three
+            case 10:
+                if (property.name == "outputName") take(origin.output, property);
+                break;
+            case 11:
+                if (property.name == "messageType") take(origin.type, property);
+                break;
+            case 18:
+                if (property.name == "connectionModuleId") take(origin.module, property);
+                break;
+            default: break;
+        }
+    }
+    return origin;
 }
 
 std::string_view property(const model::Message& message, std::string_view name) {
@@ -72,52 +83,46 @@ Encoding encoding_of(const model::Message& message) {
     if (equals_ignoring_case(encoding, "utf-32")) return Encoding::utf32;
     return Encoding::none;
 }
+}  // namespace
 
-// `text` is UTF-8.
-std::optional<json::value> parse_body(std::string_view text, json::storage_ptr storage) {
-    json::parse_options options;
-    options.allow_comments = true;
-    options.allow_trailing_commas = true;
-    options.max_depth = 64;
-    options.allow_invalid_utf8 = true;  // it was checked
-    json::error_code error;
-    auto value = json::parse(json::string_view(text.data(), text.size()), error, std::move(storage), options);
-    if (error || !value.is_object()) return std::nullopt;
-    return value;
+std::string_view MessageView::source() const {
+    if (!source_.empty()) return source_;
+    const auto origin = origin_of(*message_);
+    if (origin.type == "twinChangeNotification") return source_ = "/twinChangeNotifications/";
+    if (!origin.module || origin.module->empty()) return source_ = "/messages/";
+    const auto output = origin.output.value_or(std::string_view());
+    const std::array<std::string_view, 5> parts{"/messages/modules/", *origin.module,
+                                                output.empty() ? "/" : "/outputs/", output, output.empty() ? "" : "/"};
+    std::size_t size = 0;
+    for (const auto part : parts) size += part.size();
+    char* at = short_source_.data();
+    if (size > short_source_.size()) {
+        long_source_.resize(size);
+        at = long_source_.data();
+    }
+    source_ = {at, size};
+    for (const auto part : parts) at = std::ranges::copy(part, at).out;
+    return source_;
+}
+
+const Value& MessageView::in_body(const std::shared_ptr<const BodyPaths>& paths, BodyPaths::Place place) const {
+    if (!body_.is_read_for(*paths)) read_body(paths);
+    return body_.at(place);
 }
 
 // Malformed characters are replaced, as the existing hub's decoders do.
-std::optional<json::value> read_body(const model::Message& message, const json::storage_ptr& storage) {
-    switch (encoding_of(message)) {
+void MessageView::read_body(const std::shared_ptr<const BodyPaths>& paths) const {
+    const std::string_view body = message_->body;
+    switch (encoding_of(*message_)) {
         case Encoding::utf8:
-            return is_utf8(message.body) ? parse_body(message.body, storage)
-                                         : parse_body(to_utf8(to_utf16(message.body)), storage);
-        case Encoding::utf16: return parse_body(from_utf16(message.body), storage);
-        case Encoding::utf32: return parse_body(from_utf32(message.body), storage);
-        case Encoding::none: break;
+            if (is_utf8(body)) return body_.read(body, paths);
+            converted_ = to_utf8(to_utf16(body));
+            break;
+        case Encoding::utf16: converted_ = from_utf16(body); break;
+        case Encoding::utf32: converted_ = from_utf32(body); break;
+        case Encoding::none: return body_.set_unreadable(paths);
     }
-    return std::nullopt;
-}
-}  // namespace
-
-// A body of usual size is read without an allocation for each of its values.
-struct MessageView::Body {
-    explicit Body(const model::Message& message)
-        : storage(room.data(), room.size()), value(read_body(message, &storage)) {}
-
-    std::array<unsigned char, 16 * 1024> room;  // not set to anything
-    json::monotonic_resource storage;
-    std::optional<json::value> value;
-};
-
-MessageView::MessageView(const model::Message& message) : message_(&message), source_(source_of(message)) {}
-MessageView::~MessageView() = default;
-MessageView::MessageView(MessageView&&) noexcept = default;
-MessageView& MessageView::operator=(MessageView&&) noexcept = default;
-
-const json::object* MessageView::body() const {
-    if (!body_) body_ = std::make_unique<Body>(*message_);
-    return body_->value ? body_->value->if_object() : nullptr;
+    body_.read(converted_, paths);
 }
 
 }  // namespace skerry::route

@@ -123,9 +123,20 @@ std::optional<double> parse_named(std::string_view text) {
         if (equals_ignoring_case(text, name)) return std::numeric_limits<double>::quiet_NaN();
     return std::nullopt;
 }
+// Digits with a point at most, as devices write them; nullopt for whatever else.
+std::optional<double> parse_plain(std::string_view text) {
+    const auto digits = text.starts_with('-') ? text.substr(1) : text;
+    if (digits.empty() || !is_digit(digits.front()) || !is_digit(digits.back())) return std::nullopt;
+    double value = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [behind, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+    return error == std::errc() && behind == end ? std::optional(value) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<double> parse_number(std::string_view text) {
+    if (const auto plain = parse_plain(text)) return plain;
     Parser parser{text};
     parser.leading();
     parser.mantissa();

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,8 @@ enum class Op : std::uint8_t {
     property,            // operand: in names
     system,              // operand: in names
     property_or_system,  // operand: in names, "$x"; the system property is called without the $
-    body,                // operand: in paths
-    property_or_body,    // operand: in names, extra: in paths
+    body,                // operand: a place in paths
+    property_or_body,    // operand: in names, extra: a place in paths
     to_any,              // operand: how far below the top
     negate,
     add,
@@ -56,7 +57,7 @@ struct Program {
     std::vector<Value> literals;
     std::deque<std::string> texts;  // what literals point to
     std::vector<std::string> names;
-    std::vector<BodyPath> paths;
+    std::shared_ptr<const BodyPaths> paths;
     Type result{Type::undefined};
 };
 

@@ -15,7 +15,8 @@ namespace {
 // Reads a statement from the front; the first problem ends it.
 class Statement {
 public:
-    explicit Statement(std::string_view text) : text_(text), tokens_(tokenize(text)) {}
+    Statement(std::string_view text, std::shared_ptr<BodyPaths> paths)
+        : text_(text), tokens_(tokenize(text)), paths_(std::move(paths)) {}
 
     Result<Route> read() {
         if (peek().kind == TokenKind::end) return fail(error("the route is empty; write FROM <source> INTO <sink>"));
@@ -60,7 +61,7 @@ private:
 
     Result<Condition> read_condition() {
         if (!take(TokenKind::where)) return Condition::always();
-        Compiler compiler(text_, tokens_, at_);
+        Compiler compiler(text_, tokens_, paths_, at_);
         auto condition = compiler.compile();
         at_ = compiler.position();
         if (condition && peek().kind != TokenKind::into) return fail(error(describe_unexpected(peek())));
@@ -112,6 +113,7 @@ private:
 
     std::string_view text_;
     std::vector<Token> tokens_;
+    std::shared_ptr<BodyPaths> paths_;
     std::size_t at_{0};
 };
 
@@ -126,7 +128,7 @@ Result<Condition> Condition::compile(std::string_view text) {
     auto tokens = tokenize(text);
     // No condition at all is undefined rather than wrong.
     if (tokens.front().kind == TokenKind::end) tokens.insert(tokens.begin(), {TokenKind::undefined, {}, 0});
-    Compiler compiler(text, tokens);
+    Compiler compiler(text, tokens, std::make_shared<BodyPaths>());
     auto condition = compiler.compile();
     const auto& following = tokens[compiler.position()];
     if (condition && following.kind != TokenKind::end)
@@ -142,10 +144,12 @@ Condition Condition::always() {
     return Condition(std::move(program));
 }
 
-Result<Route> compile(std::string_view text) {
+Result<Route> RouteSet::compile(std::string_view text) {
     if (auto ok = check_length(text); !ok) return fail(ok.error());
-    return Statement(text).read();
+    return Statement(text, paths_).read();
 }
+
+Result<Route> compile(std::string_view text) { return RouteSet().compile(text); }
 
 bool takes_source_of(const Route& route, const MessageView& message) {
     const std::string_view source = message.source();

@@ -1,15 +1,15 @@
 // The routing language (edge-hub.md 4): "FROM /messages/* WHERE temperature > '20' INTO $upstream", compiled once.
 //
 // Promises: what compiles means what it means to the existing hub; what it can't mean is an error with a column,
-//           never a guess. Evaluation never fails, never waits, and allocates only for $body and for functions that
-//           make new text.
+//           never a guess. Evaluation never fails, never waits, and allocates only for functions that make new text,
+//           for bodies that are not in UTF-8, and for texts with escapes in them.
 #pragma once
 
 #include "base/result.hpp"
 #include "model/message.hpp"
+#include "route/body_values.hpp"
 
-#include <boost/json/fwd.hpp>
-
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,26 +19,30 @@
 
 namespace skerry::route {
 
-// What a condition sees of a message. The body is parsed when the first condition asks for it, and only once: keep one
-// view for all routes. The message outlives the view.
+// What a condition sees of a message. The body is read when the first condition asks for it, and only once for all
+// conditions of a RouteSet: keep one view for all routes. The message outlives the view.
 class MessageView {
 public:
-    explicit MessageView(const model::Message& message);
-    ~MessageView();
-    MessageView(MessageView&&) noexcept;
-    MessageView& operator=(MessageView&&) noexcept;
+    explicit MessageView(const model::Message& message) : message_(&message) {}
+    MessageView(const MessageView&) = delete;
+    MessageView& operator=(const MessageView&) = delete;
 
     [[nodiscard]] const model::Message& message() const { return *message_; }
     // "/messages/", "/messages/modules/m/outputs/o/", "/twinChangeNotifications/" (4.8)
-    [[nodiscard]] const std::string& source() const { return source_; }
-    // nullptr when content type and encoding don't say JSON, or the body is no JSON object.
-    [[nodiscard]] const boost::json::object* body() const;
+    [[nodiscard]] std::string_view source() const;
+    // What the body has at a place. Undefined when content type and encoding don't say JSON, or the body is no JSON
+    // object.
+    [[nodiscard]] const Value& in_body(const std::shared_ptr<const BodyPaths>& paths, BodyPaths::Place place) const;
 
 private:
-    struct Body;
+    void read_body(const std::shared_ptr<const BodyPaths>& paths) const;
+
     const model::Message* message_;
-    std::string source_;
-    mutable std::unique_ptr<Body> body_;
+    mutable std::string_view source_;  // in one of the following two, or constant
+    mutable std::array<char, 192> short_source_;
+    mutable std::string long_source_;
+    mutable std::string converted_;  // a body that was not in UTF-8
+    mutable BodyValues body_;
 };
 
 struct Program;
@@ -80,7 +84,17 @@ struct Route {
     Endpoint endpoint;
 };
 
-// Errc::malformed; the text begins with "column N: ".
+// Compiles the routes of one configuration: their conditions share the one reading of a message's body.
+class RouteSet {
+public:
+    // Errc::malformed; the text begins with "column N: ".
+    [[nodiscard]] Result<Route> compile(std::string_view text);
+
+private:
+    std::shared_ptr<BodyPaths> paths_{std::make_shared<BodyPaths>()};
+};
+
+// A route on its own.
 [[nodiscard]] Result<Route> compile(std::string_view text);
 
 // The route's source leads to the message's: a prefix, without case.

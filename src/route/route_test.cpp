@@ -118,15 +118,6 @@ TEST_CASE("routes and conditions mean what the data files say") {
     CHECK(cases > 500);
 }
 
-TEST_CASE("a view parses the body once, and only when a condition asks") {
-    model::Message message;
-    message.body = R"({"a":1})";
-    message.system = {{"contentType", "application/json"}, {"contentEncoding", "utf-8"}};
-    const route::MessageView view(message);
-    CHECK(view.body() != nullptr);
-    CHECK(view.body() == view.body());
-}
-
 TEST_CASE("deep nesting, long chains and endless texts end in an answer or an error") {
     const auto repeat = [](std::string_view part, std::size_t times) {
         std::string out;

@@ -45,8 +45,9 @@ DeploymentRoutes compile_all(model::ParsedHubConfig parsed) {
     DeploymentRoutes out;
     out.problems = std::move(parsed.problems);
     out.time_to_live_seconds = parsed.config.time_to_live_seconds;
+    route::RouteSet set;
     for (auto& config : parsed.config.routes) {
-        auto compiled = route::compile(config.text);
+        auto compiled = set.compile(config.text);
         if (compiled)
             out.routes.push_back({std::move(config), std::move(*compiled)});
         else
