@@ -7,6 +7,8 @@
 #include "hub/own_twin.hpp"
 #include "hub/version.hpp"
 
+#include <fmt/format.h>
+
 namespace skerry::hub {
 
 namespace {
@@ -116,6 +118,14 @@ void warn_of_default_folder(const Settings& settings) {
     log::warn("************************************************************************************************");
 }
 
+void tell_about_settings(const Settings& settings, const daemonapi::Environment& environment) {
+    for (const auto& complaint : settings.complaints) log::warn("{}", complaint);
+    for (const auto* const ignored : ignored_in(environment)) {
+        const auto level = ignored->matters ? log::Level::warning : log::Level::info;
+        log::write(level, fmt::format("{} is set and has no effect: {}", ignored->name, ignored->why));
+    }
+}
+
 }  // namespace
 
 Task<int> run_hub(daemonapi::Environment environment, Platform platform, CloudLinkFactory make_link, Event& stop) {
@@ -125,6 +135,7 @@ Task<int> run_hub(daemonapi::Environment environment, Platform platform, CloudLi
         log::fatal("The hub can't start: {}", settings.error().text);
         co_return 1;
     }
+    tell_about_settings(*settings, environment);
     warn_of_default_folder(*settings);
     Run run(platform, std::move(make_link));
     co_return co_await run.until(stop, std::move(*settings));
