@@ -31,6 +31,12 @@ std::optional<std::string> Environment::find(std::string_view name) const {
     return found->second;
 }
 
+bool Environment::has_like(std::string_view beginning) const {
+    const auto wanted = to_lower(beginning);
+    const auto found = values_.lower_bound(wanted);
+    return found != values_.end() && found->first.starts_with(wanted);
+}
+
 std::string Environment::value_or(std::string_view name, std::string_view fallback) const {
     return find(name).value_or(std::string(fallback));
 }

@@ -16,6 +16,8 @@ public:
     explicit Environment(std::map<std::string, std::string> values);
     [[nodiscard]] static Environment of_process();
     [[nodiscard]] std::optional<std::string> find(std::string_view name) const;
+    // Whether a name that begins so is there.
+    [[nodiscard]] bool has_like(std::string_view beginning) const;
     [[nodiscard]] std::string value_or(std::string_view name, std::string_view fallback) const;
     // Errc::not_found names the variable.
     [[nodiscard]] Result<std::string> require(std::string_view name) const;

@@ -1,6 +1,7 @@
 #include "hub/cloud_to_device.hpp"
 
 #include "base/log.hpp"
+#include "hub/metrics/metrics.hpp"
 
 #include <fmt/format.h>
 
@@ -24,17 +25,22 @@ Task<Result<>> CloudToDevice::pass_on(Sessions& sessions, model::Identity device
     if (!message.system_property("to"))
         message.set_system_property("to", fmt::format("/devices/{}/messages/deviceBound", device.device_id()));
     const auto shared = std::make_shared<const model::Message>(std::move(message));
+    auto& counts = metrics_.cloud_to_device(device);
+    ++counts.received;
     auto* session = taker(sessions, device);
     while (session && !session->channel().writable()) {
         co_await changed_.wait();
         session = taker(sessions, device);
     }
     if (has_expired(*shared, clock_.wall())) {
+        ++counts.expired;
         log::info("A message of the cloud to {} expired before the device took it", device.id());
         co_return Result<>{};
     }
+    const auto since = clock_.steady();
     if (!session || !co_await deliver(*session, shared))
         co_return fail(Errc::closed, fmt::format("{} takes no messages of the cloud now", device.id()));
+    counts.seconds.observe(std::chrono::duration<double>(clock_.steady() - since).count());
     co_return Result<>{};
 }
 

@@ -18,8 +18,8 @@ namespace skerry::hub {
 
 class CloudToDevice final : public SessionObserver, public DeliveryOwner {
 public:
-    CloudToDevice(Clock& clock, Executor executor)
-        : clock_(clock), executor_(executor), changed_(std::move(executor)) {}
+    CloudToDevice(Metrics& metrics, Clock& clock, Executor executor)
+        : metrics_(metrics), clock_(clock), executor_(executor), changed_(std::move(executor)) {}
 
     // Returns when the message is dealt with. Errc::closed: the device is not listening (any more), the cloud keeps it.
     [[nodiscard]] Task<Result<>> pass_on(Sessions& sessions, model::Identity device, model::Message message);
@@ -37,6 +37,7 @@ private:
     // False: the session ended before.
     [[nodiscard]] Task<bool> deliver(Session& session, model::SharedMessage message);
 
+    Metrics& metrics_;
     Clock& clock_;
     Executor executor_;
     Signal changed_;

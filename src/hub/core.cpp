@@ -28,8 +28,9 @@ Core::Core(CoreParts parts)
                            {"edge_device", settings_.own.device_id()},
                            {"instance_number", parts_.platform.random.uuid()}}),
                settings_.metrics.age),
+      process_(parts_.platform.files),
       methods_(metrics_, parts_.platform.clock, parts_.platform.random, parts_.platform.executor),
-      cloud_to_device_(parts_.platform.clock, parts_.platform.executor),
+      cloud_to_device_(metrics_, parts_.platform.clock, parts_.platform.executor),
       failed_(parts_.platform.executor),
       serving_(parts_.platform.executor),
       tasks_(parts_.platform.executor) {}
@@ -114,7 +115,7 @@ codec::HttpResponse Core::metrics_page(const codec::HttpRequest& request) const 
     if (request.method != "GET" && request.method != "HEAD")
         response.status = 405;
     else if (settings_.metrics.enabled)
-        response.body = metrics_.text(*parts_.queues, sessions_->size());
+        response.body = metrics_.text(*parts_.queues, sessions_->size(), process_.status());
     else
         response.status = 404;
     return response;
@@ -227,7 +228,9 @@ void Core::identity_changed(const model::Identity& identity) {
         if (valid) return std::nullopt;
         return "its identity has changed: " + valid.error().text;
     });
-    if (!scope_.find(identity)) tasks_.spawn("forgetting subscriptions", forget_subscriptions(identity));
+    if (scope_.find(identity)) return;
+    own_twin_->identity_gone(identity);
+    tasks_.spawn("forgetting subscriptions", forget_subscriptions(identity));
 }
 
 Task<> Core::forget_subscriptions(model::Identity identity) {

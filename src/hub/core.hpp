@@ -12,6 +12,7 @@
 #include "hub/intake.hpp"
 #include "hub/methods.hpp"
 #include "hub/metrics/metrics.hpp"
+#include "hub/metrics/process.hpp"
 #include "hub/mqtt/listener.hpp"
 #include "hub/own_twin.hpp"
 #include "hub/pumps.hpp"
@@ -88,6 +89,7 @@ private:
     Intake intake_;
     Scope scope_;
     Metrics metrics_;
+    Process process_;
     Methods methods_;
     CloudToDevice cloud_to_device_;
     std::unique_ptr<CloudLink> link_;

@@ -8,6 +8,8 @@
 #include "hub/version.hpp"
 #include "net/network.hpp"
 
+#include <fmt/format.h>
+
 namespace skerry::hub {
 
 namespace {
@@ -125,6 +127,14 @@ void warn_of_default_folder(const Settings& settings) {
     log::warn("************************************************************************************************");
 }
 
+void tell_about_settings(const Settings& settings, const daemonapi::Environment& environment) {
+    for (const auto& complaint : settings.complaints) log::warn("{}", complaint);
+    for (const auto* const ignored : ignored_in(environment)) {
+        const auto level = ignored->matters ? log::Level::warning : log::Level::info;
+        log::write(level, fmt::format("{} is set and has no effect: {}", ignored->name, ignored->why));
+    }
+}
+
 }  // namespace
 
 Task<int> run_hub(daemonapi::Environment environment, Platform platform, CloudLinkFactory make_link, Event& stop) {
@@ -134,6 +144,7 @@ Task<int> run_hub(daemonapi::Environment environment, Platform platform, CloudLi
         log::fatal("The hub can't start: {}", settings.error().text);
         co_return 1;
     }
+    tell_about_settings(*settings, environment);
     warn_of_default_folder(*settings);
     Run run(platform, std::move(make_link));
     co_return co_await run.until(stop, std::move(*settings));

@@ -102,6 +102,7 @@ Task<> OwnTwin::apply() {
     }
     status_ = problems.empty() ? 200 : 400;
     description_ = problems.empty() ? "" : shortened("Error while parsing desired properties - " + texts);
+    for (const auto& note : parsed->notes) log::info("The hub's configuration (version {}): {}", last_version_, note);
     co_await pumps_.set_inputs(router_.inputs(), problems.empty() && confirmed_);
     log::info("Configuration version {} is in force: {} routes", last_version_, router_.size());
     configured_.set();
@@ -110,9 +111,8 @@ Task<> OwnTwin::apply() {
 // --- reported
 
 void OwnTwin::session_opened(Session& session) {
-    auto& client = clients_[session.identity().id()];
-    client.connected = true;
-    client.last_connected = format_rfc3339(clock_.wall(), 7);
+    clients_[session.identity().id()] = {
+        .connected = true, .gone = false, .last_connected = format_rfc3339(clock_.wall(), 7), .last_disconnected = {}};
     forget_longest_away();
     news_.set();
 }
@@ -121,12 +121,21 @@ void OwnTwin::session_opened(Session& session) {
 void OwnTwin::session_ended(Session& session) {
     const auto found = clients_.find(session.identity().id());
     if (found == clients_.end()) return;
-    if (session.identity().is_module()) {
+    if (session.identity().is_module() && !found->second.gone) {
         found->second.connected = false;
         found->second.last_disconnected = format_rfc3339(clock_.wall(), 7);
     } else {
         clients_.erase(found);
     }
+    news_.set();
+}
+
+void OwnTwin::identity_gone(const model::Identity& identity) {
+    const auto found = clients_.find(identity.id());
+    if (found == clients_.end()) return;
+    found->second.gone = true;
+    if (found->second.connected) return;
+    clients_.erase(found);
     news_.set();
 }
 

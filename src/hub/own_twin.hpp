@@ -34,12 +34,16 @@ public:
     // Set once a configuration is in force.
     [[nodiscard]] Event& configured() { return configured_; }
 
+    // It is no longer in this device's scope: nothing of it is reported any more.
+    void identity_gone(const model::Identity& identity);
+
     void session_opened(Session& session) override;
     void session_ended(Session& session) override;
 
 private:
     struct Client {
         bool connected{false};
+        bool gone{false};  // to be left out when it has disconnected
         std::string last_connected;
         std::string last_disconnected;
     };

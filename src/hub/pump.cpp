@@ -107,7 +107,7 @@ UpstreamPump::UpstreamPump(model::Identity sender, EndpointQueue& queue, CloudLi
       queue_(queue),
       link_(link),
       metrics_(metrics),
-      sent_(metrics.sent_to("upstream", "")),
+      sent_(metrics.sent_to("upstream", "", sender_.id())),
       clock_(clock),
       backoff_(random, 200ms, 60s),
       window_(window),

@@ -58,7 +58,7 @@ Task<> Pumps::drop_queues_without_route() {
     std::map<std::string, std::uint64_t> forgotten;
     for (const auto& queue : store_.status()) {
         const auto has_route = [&queue](const auto& entry) { return entry.first.name() == queue.endpoint; };
-        if (!is_upstream(queue.endpoint) && std::ranges::none_of(inputs_, has_route))
+        if (queue.in_use && !is_upstream(queue.endpoint) && std::ranges::none_of(inputs_, has_route))
             forgotten[queue.endpoint] += queue.length;
     }
     for (const auto& [endpoint, length] : forgotten) {

@@ -1,5 +1,5 @@
 // The hub's knobs, from its environment: the existing hub's names (without case, ':' written "__"), and SKERRY_… for
-// what is new. Values are checked once, here.
+// what is new. Values are checked once, here. docs/hub-settings.md is for those who set them.
 #pragma once
 
 #include "base/clock.hpp"
@@ -11,8 +11,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace skerry::hub {
 
@@ -41,6 +44,10 @@ struct MetricsSettings {
     Duration age{std::chrono::hours(1)};  // MetricsHistogramMaxAge, as h:mm:ss
 };
 
+// Who decides about a client's token (edge-hub.md 8.1): the scope as known here, the cloud, or the cloud when the scope
+// does not know better. Certificates are always the scope's.
+enum class AuthenticationMode { scope, cloud, cloud_and_scope };
+
 struct Settings {
     explicit Settings(model::Identity identity) : own(std::move(identity)) {}
 
@@ -61,7 +68,8 @@ struct Settings {
     MqttSettings mqtt;
     HttpSettings http;
     MetricsSettings metrics;
-    std::size_t most_clients{100};                          // MaxConnectedClients
+    AuthenticationMode authentication{AuthenticationMode::scope};  // AuthenticationMode=Scope|Cloud|CloudAndScope
+    std::size_t most_clients{100};                                 // MaxConnectedClients
     std::size_t input_window{128};                          // SKERRY_INPUT_WINDOW: deliveries without ack, per input
     std::string upstream_protocol;                          // UpstreamProtocol
     std::uint16_t upstream_mqtt_port{8883};                 // SKERRY_UPSTREAM_MQTT_PORT
@@ -72,11 +80,27 @@ struct Settings {
     Duration config_refresh{std::chrono::hours(1)};         // ConfigRefreshFrequencySecs
     Duration reported_sync{std::chrono::seconds(5)};        // ReportedPropertiesSyncFrequencySecs
 
+    std::vector<std::string> complaints;  // about values that can't be used, for the log
+
     // Where upstream connections go.
     [[nodiscard]] const std::string& dial_host() const { return parent_host.empty() ? hub_host : parent_host; }
 };
 
-// Errc::malformed or not_found name the variable and what it must be.
+// A value that can't be used is replaced by the default, with a complaint. Errors: only what the agent sets (the
+// identity, hosts, the daemon's address) must be there; they name the variable.
 [[nodiscard]] Result<Settings> read_settings(const daemonapi::Environment& environment);
+// Of all variables that read_settings() looks at.
+[[nodiscard]] std::vector<std::string> setting_names();
+
+// A setting of the existing hub that has no effect here.
+struct IgnoredSetting {
+    std::string_view name;   // ends with '*': all that begin so
+    std::string_view as_is;  // the value that asks for what happens here anyway
+    bool matters;            // whoever set it may be surprised
+    std::string_view why;
+};
+[[nodiscard]] std::span<const IgnoredSetting> ignored_settings();
+// Those that are set, and not to what happens anyway.
+[[nodiscard]] std::vector<const IgnoredSetting*> ignored_in(const daemonapi::Environment& environment);
 
 }  // namespace skerry::hub

@@ -2,6 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <fmt/format.h>
+
+#include <fstream>
+#include <map>
+#include <set>
+
 using namespace skerry;
 using namespace skerry::hub;
 using namespace std::chrono_literals;
@@ -80,34 +86,101 @@ TEST_CASE("what is missing or wrong is named, with what it must be") {
         CHECK_MESSAGE(settings.error().text.contains(name == "EdgeDeviceHostName" ? "EDGEDEVICEHOSTNAME" : name),
                       settings.error().text);
     }
-    const std::pair<const char*, const char*> wrong[] = {
-        {"MaxConnectedClients", "many"},
-        {"MaxConnectedClients", "0"},
-        {"SKERRY_MQTT_PORT", "65536"},
-        {"SKERRY_INPUT_WINDOW", "-1"},
-        {"DeviceScopeCacheRefreshRateSecs", "1e3"},
-        {"mqttSettings__MaxKeepAliveTimeout", "10"},
-        {"mqttSettings__MaxKeepAliveTimeout", "00:61:00"},
-        {"ClientCertAuthEnabled", "yes"},
-        {"SKERRY_DURABILITY", "ssd"},
-        {"SKERRY_STORE_POLICY", "drop"},
-        {"SKERRY_STORE_MAX_AGE", "0"},
-        {"SKERRY_STORE_MAX_AGE", "0:00:00"},
-        {"SKERRY_STORE_MAX_AGE", "1:60:00"},
-        {"SKERRY_MQTT_PLAIN_LISTEN", "1883"},
-        {"SKERRY_MQTT_PLAIN_LISTEN", "127.0.0.1:x"},
+}
+
+TEST_CASE("a value that can't be used is replaced by the default, and the log is told name, value, rule and default") {
+    struct Case {
+        const char* name;
+        const char* value;
+        const char* rule;
+        const char* used;
     };
-    for (const auto& [name, value] : wrong) {
+    const Case wrong[] = {
+        {"MaxConnectedClients", "many", "a whole number from 1 to 1000000", "100"},
+        {"MaxConnectedClients", "0", "a whole number from 1 to 1000000", "100"},
+        {"SKERRY_MQTT_PORT", "65536", "a whole number from 0 to 65535", "8883"},
+        {"SKERRY_INPUT_WINDOW", "-1", "a whole number from 1 to 10000", "100"},
+        {"DeviceScopeCacheRefreshRateSecs", "1e3", "a whole number from 1 to 31536000", "3600"},
+        {"mqttSettings__MaxKeepAliveTimeout", "10", "hh:mm:ss", "0:10:00"},
+        {"mqttSettings__MaxKeepAliveTimeout", "00:61:00", "hh:mm:ss", "0:10:00"},
+        {"ClientCertAuthEnabled", "yes", "true or false", "true"},
+        {"AuthenticationMode", "None", "Scope or Cloud or CloudAndScope", "Scope"},
+        {"usePersistentStorage", "no", "true or false", "true"},
+        {"SKERRY_DURABILITY", "ssd", "disk or os or memory", "disk"},
+        {"SKERRY_STORE_POLICY", "drop", "refuse or drop-oldest", "refuse"},
+        {"SKERRY_STORE_MAX_AGE", "0", "h:mm:ss or a number of seconds, and more than none", "no limit"},
+        {"SKERRY_STORE_MAX_AGE", "0:00:00", "h:mm:ss or a number of seconds, and more than none", "no limit"},
+        {"SKERRY_STORE_MAX_AGE", "1:60:00", "h:mm:ss or a number of seconds, and more than none", "no limit"},
+        {"SKERRY_STORE_MAX_AGE", "99999999999", "h:mm:ss or a number of seconds, and more than none", "no limit"},
+        {"SKERRY_MQTT_PLAIN_LISTEN", "1883", "host:port with a loopback address (127.0.0.1, [::1], localhost)",
+         "TLS only"},
+        {"SKERRY_MQTT_PLAIN_LISTEN", "127.0.0.1:x", "host:port with a loopback address (127.0.0.1, [::1], localhost)",
+         "TLS only"},
+    };
+    const auto usual = read_settings(daemonapi::Environment(smallest())).value();
+    CHECK(usual.complaints.empty());
+    for (const auto& [name, value, rule, used] : wrong) {
         const auto settings = with(name, value);
-        REQUIRE_FALSE_MESSAGE(settings.has_value(), name, "=", value);
-        CHECK(settings.error().code == Errc::malformed);
-        CHECK_MESSAGE(settings.error().text.contains(name), settings.error().text);
+        REQUIRE_MESSAGE(settings.has_value(), name);
+        REQUIRE_MESSAGE(settings->complaints.size() == 1, name, "=", value);
+        CHECK(settings->complaints[0] ==
+              fmt::format("{} is '{}', but must be {}: {} is used instead", name, value, rule, used));
+        CHECK(settings->most_clients == usual.most_clients);
+        CHECK(settings->durability == Durability::disk);
+        CHECK(settings->mqtt.longest_keep_alive == 10min);
+        CHECK_FALSE(settings->store.greatest_age);
+        CHECK_FALSE(settings->mqtt.plain_listen);
     }
+    CHECK(with("MaxConnectedClients", "").value().complaints.empty());
+}
+
+TEST_CASE("who wanted messages in memory only gets the class that asks least of the disk, unless he says otherwise") {
+    CHECK(with("usePersistentStorage", "false").value().durability == Durability::memory);
+    auto values = smallest();
+    values["usePersistentStorage"] = "false";
+    values["SKERRY_DURABILITY"] = "os";
+    CHECK(read_settings(daemonapi::Environment(values)).value().durability == Durability::os);
+    CHECK(with("CloseCloudConnectionOnIdleTimeout", "false").value().cloud_idle > 24h * 365 * 10);
+}
+
+TEST_CASE("a setting without effect is told of when it asks for something else than what happens") {
+    const auto told = [](std::map<std::string, std::string> values) {
+        std::vector<std::string> names;
+        for (const auto* const each : ignored_in(daemonapi::Environment(std::move(values))))
+            names.emplace_back(each->name);
+        return names;
+    };
+    CHECK(told(smallest()).empty());
+    CHECK(told({{"STOREANDFORWARDENABLED", "True"}, {"UpstreamFanOutFactor", "20"}, {"SslProtocols", "TLS1.2,tls1.3"}})
+              .empty());
+    CHECK(told({{"storeAndForwardEnabled", "false"}}) == std::vector<std::string>{"storeAndForwardEnabled"});
+    CHECK(told({{"https_proxy", "http://proxy:3128"}, {"routes__r1", "FROM /* INTO $upstream"}}) ==
+          std::vector<std::string>{"https_proxy", "routes__*"});
+}
+
+// docs/hub-settings.md is what users go by: it names every variable, and none that does not exist.
+TEST_CASE("the page about settings lists every setting once") {
+    std::ifstream page(SKERRY_SOURCE_DIR "/docs/hub-settings.md");
+    REQUIRE(page);
+    std::multiset<std::string> listed;
+    for (std::string line; std::getline(page, line);) {
+        if (!line.starts_with("| `")) continue;
+        const auto end = line.find('`', 3);
+        listed.insert(line.substr(3, end - 3));
+    }
+    std::set<std::string> wanted{"RuntimeLogLevel"};  // read by the program, for all its roles
+    for (const auto& name : setting_names()) wanted.insert(name);
+    for (const auto& ignored : ignored_settings()) {
+        CHECK_MESSAGE(!wanted.contains(std::string(ignored.name)), ignored.name);
+        wanted.insert(std::string(ignored.name));
+    }
+    for (const auto& name : wanted) CHECK_MESSAGE(listed.count(name) == 1, name);
+    for (const auto& name : listed) CHECK_MESSAGE(wanted.contains(name), name);
 }
 
 TEST_CASE("MQTT without TLS is served on loopback only") {
     CHECK(with("SKERRY_MQTT_PLAIN_LISTEN", "127.0.0.1:1883").value().mqtt.plain_listen->second == 1883);
     CHECK(with("SKERRY_MQTT_PLAIN_LISTEN", "[::1]:1883").value().mqtt.plain_listen->first == "::1");
     for (const auto* open : {"0.0.0.0:1883", "192.168.1.4:1883", ":1883", "[::]:1883"})
-        CHECK_FALSE_MESSAGE(with("SKERRY_MQTT_PLAIN_LISTEN", open), open);
+        CHECK_FALSE_MESSAGE(with("SKERRY_MQTT_PLAIN_LISTEN", open).value().mqtt.plain_listen, open);
 }

@@ -30,6 +30,7 @@ struct PaperCloud {
     std::vector<std::pair<std::string, std::string>> received;  // sender and body, in the order of arrival
     std::map<std::string, boost::json::object> twins;           // {"desired","reported"}
     std::vector<boost::json::object> reports;                   // of others than the hub
+    std::vector<boost::json::object> own_reports;
     std::vector<iothub::ScopeIdentity> identities;
     std::map<std::string, Errc> refuses;  // messages of these senders
     std::map<std::string, CloudInterests> interests;

@@ -63,7 +63,7 @@ public:
     }
     Task<Result<>> report(model::Identity identity, json::object patch) override {
         if (!cloud_.online) co_return fail(away());
-        if (identity.module_id() != "$edgeHub") cloud_.reports.push_back(patch);
+        (identity.module_id() == "$edgeHub" ? cloud_.own_reports : cloud_.reports).push_back(patch);
         auto& twin = cloud_.twins[identity.id()];
         if (!twin["reported"].is_object()) twin["reported"] = json::object{};
         model::merge_patch(twin["reported"].get_object(), patch);

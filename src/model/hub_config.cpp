@@ -72,6 +72,21 @@ void read_store_settings(Fields& top, bool required, std::string& problem, HubCo
         config.store_limit_bytes = inner.number("maxSizeBytes", std::numeric_limits<std::int64_t>::max());
     }
 }
+// Sections that the existing hub reads and uses for nothing, or for what is not here.
+void note_unused(const Fields& top, ParsedHubConfig& out) {
+    constexpr std::pair<std::string_view, std::string_view> sections[] = {
+        {"mqttBroker", "there is no broker for topics of one's own; bridges and authorizations have no effect"},
+        {"integrity", "signatures of the hub's configuration are not checked"},
+    };
+    for (const auto& [name, why] : sections) {
+        const auto* value = top.find(name);
+        if (value == nullptr) continue;
+        if (!value->is_object())
+            out.problems.push_back({std::string(name), fmt::format("{}: must be an object", name)});
+        else if (!value->get_object().empty())
+            out.notes.push_back(fmt::format("{}: {}", name, why));
+    }
+}
 }  // namespace
 
 Result<ParsedHubConfig> parse_hub_config(const json::object& desired) {
@@ -92,12 +107,7 @@ Result<ParsedHubConfig> parse_hub_config(const json::object& desired) {
     read_store_settings(top, required, problem, out.config);
     if (!problem.empty()) return fail(Errc::malformed, problem);
 
-    // The broker's section is read by nobody; saying so about a broken one is all it is good for.
-    for (const auto* section : {"mqttBroker", "integrity"}) {
-        const auto* value = top.find(section);
-        if (value != nullptr && !value->is_object())
-            out.problems.push_back({section, fmt::format("{}: must be an object", section)});
-    }
+    note_unused(top, out);
     return out;
 }
 

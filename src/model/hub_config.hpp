@@ -47,6 +47,7 @@ struct ConfigProblem {
 struct ParsedHubConfig {
     HubConfig config;
     std::vector<ConfigProblem> problems;
+    std::vector<std::string> notes;  // on what has no effect; nothing is wrong with it
 };
 
 // Errc::unsupported for a schema version we don't know, Errc::malformed for the rest.

@@ -103,3 +103,69 @@ TEST_CASE("a broken section that nobody uses is only reported") {
     REQUIRE(parsed->problems.size() == 1);
     CHECK(parsed->problems[0].where == "mqttBroker");
 }
+
+TEST_CASE("what each schema version may say, and what is said of the rest") {
+    struct Case {
+        const char* name;
+        const char* document;
+        std::vector<std::string> routes;    // that are usable
+        std::vector<std::string> problems;  // contained in one each, in this order
+        std::size_t notes;
+    };
+    const Case cases[] = {
+        {"1.0 with texts", R"({"schemaVersion":"1.0","routes":{"r":"FROM /* INTO $upstream"}})", {"r"}, {}, 0},
+        {"1.0 may have parts of a build",
+         R"({"schemaVersion":"1.0.0","routes":{"r":"FROM /* INTO $upstream"}})",
+         {"r"},
+         {},
+         0},
+        {"1.1 mixes texts and objects",
+         R"({"schemaVersion":"1.1","routes":{"a":"FROM /* INTO $upstream","b":{"route":"FROM /* INTO $upstream","priority":9,"timeToLiveSecs":0}},"storeAndForwardConfiguration":{}})",
+         {"a", "b"},
+         {},
+         0},
+        {"1.2 has store limits and a broker that is not here",
+         R"({"schemaVersion":"1.2","routes":{},"storeAndForwardConfiguration":{"timeToLiveSecs":1,"storeLimits":{"maxSizeBytes":1}},"mqttBroker":{"authorizations":[{"identities":["x"]}]}})",
+         {},
+         {},
+         1},
+        {"1.3 has a signature that nobody checks",
+         R"({"schemaVersion":"1.3","routes":{},"storeAndForwardConfiguration":{},"mqttBroker":{"bridges":[]},"integrity":{"header":{},"signature":{}}})",
+         {},
+         {},
+         2},
+        {"empty sections are not worth a note",
+         R"({"schemaVersion":"1.3","routes":{},"storeAndForwardConfiguration":{},"mqttBroker":{},"integrity":{}})",
+         {},
+         {},
+         0},
+        {"unknown members are ignored",
+         R"({"schemaVersion":"1.0","colour":"blue","$metadata":{},"$version":3})",
+         {},
+         {},
+         0},
+        {"a removed route is null", R"({"schemaVersion":"1.0","routes":{"r":null}})", {}, {}, 0},
+        {"an unused section of the wrong kind",
+         R"({"schemaVersion":"1.3","routes":{},"storeAndForwardConfiguration":{},"integrity":[]})",
+         {},
+         {"integrity: must be an object"},
+         0},
+        {"a priority that is no number",
+         R"({"schemaVersion":"1.1","routes":{"r":{"route":"FROM /* INTO $upstream","priority":"1"}},"storeAndForwardConfiguration":{}})",
+         {},
+         {"route 'r'.priority"},
+         0},
+    };
+    for (const auto& each : cases) {
+        INFO(each.name);
+        const auto parsed = parse(each.document);
+        REQUIRE(parsed);
+        std::vector<std::string> routes;
+        for (const auto& route : parsed->config.routes) routes.push_back(route.name);
+        CHECK(routes == each.routes);
+        REQUIRE(parsed->problems.size() == each.problems.size());
+        for (std::size_t n = 0; n < each.problems.size(); ++n)
+            CHECK(parsed->problems[n].text.contains(each.problems[n]));
+        CHECK(parsed->notes.size() == each.notes);
+    }
+}

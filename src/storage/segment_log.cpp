@@ -24,6 +24,7 @@ struct SegmentLog::Group {
     bool essential{false};
     Durability strongest{Durability::memory};  // what its records ask for
     bool hasty{false};                         // one of them needn't wait for a sync
+    std::uint64_t records{0};
     std::string bytes;
     std::optional<Result<>> outcome;  // once it is durable, or will never be
 };
@@ -122,6 +123,7 @@ void SegmentLog::put(std::uint8_t kind, std::string_view payload, Durability dur
     const auto size = record_bytes(payload.size());
     segment.end += size;
     group.end = segment.end;
+    ++group.records;
     group.strongest = std::max(group.strongest, durability);
     group.hasty |= durability == Durability::os;
     staged_bytes_ += size;
@@ -240,6 +242,7 @@ Task<> SegmentLog::write_group() {
     const GroupWrite write{
         group->base, offset, std::move(group->bytes), group->create_size, group->essential ? 0 : options_.reserve_bytes,
         sync};
+    if (sync) owner_.sync_begins();
     const auto outcome = co_await worker_.run([disk = disk_, &write] { return disk->write(write); });
     writing_ = false;
     if (!outcome) {
@@ -262,6 +265,8 @@ void SegmentLog::group_written(const std::shared_ptr<Group>& group) {
     wanted_of_written_ = std::max(wanted_of_written_, group->strongest);
     written_base_ = group->base;
     written_end_ = group->end;
+    unsynced_records_ += group->records;
+    unsynced_bytes_ += group->end - group->begin;
     if (group.use_count() > 1) awaited_.push_back(group);
 }
 
@@ -269,6 +274,7 @@ Task<> SegmentLog::sync_written() {
     const auto base = written_base_;
     const auto end = written_end_;
     promised_end_ = end;  // if this fails, all that relies on it fails with it
+    owner_.sync_begins();
     const auto outcome = co_await worker_.run([disk = disk_, base, end] { return disk->sync(base, end); });
     if (outcome)
         all_synced();
@@ -281,6 +287,7 @@ void SegmentLog::all_synced() {
     segments_.at(written_base_).durable_end = durable_end_;
     removable_before_ = written_base_;
     wanted_of_written_ = Durability::memory;
+    owner_.synced(std::exchange(unsynced_records_, 0), std::exchange(unsynced_bytes_, 0));
     owner_.stored(durable_end_, Durability::disk);
     for (const auto& group : std::exchange(awaited_, {})) group->outcome.emplace();
 }
@@ -300,6 +307,7 @@ void SegmentLog::all_failed(const Error& error) {
     }
     active_.reset();
     staged_bytes_ = 0;
+    unsynced_records_ = unsynced_bytes_ = 0;
     wanted_of_written_ = Durability::memory;
     written_end_ = promised_end_ = durable_end_;
     for (const auto& group : std::exchange(awaited_, {})) group->outcome = Result<>(fail(error));

@@ -67,6 +67,12 @@ public:
         virtual void stored(LogPosition end, Durability as) = 0;
         // Of what was staged so far nothing from `begin` on is stored, nor will be, also if it was written.
         virtual void refused(LogPosition begin, const Error& error) = 0;
+        // A sync begins; it has made so many records durable. Without the second it failed.
+        virtual void sync_begins() {}
+        virtual void synced(std::uint64_t records, std::uint64_t bytes) {
+            (void)records;
+            (void)bytes;
+        }
     };
 
     using Visitor = std::function<void(const LogRecord&)>;
@@ -174,6 +180,8 @@ private:
     LogPosition written_base_{0};                       // the segment of what was written last
     std::vector<LogPosition> removed_;                  // whose files are there
     std::size_t staged_bytes_{0};
+    std::uint64_t unsynced_records_{0};  // written
+    std::uint64_t unsynced_bytes_{0};
     std::uint64_t bytes_on_disk_{0};
     LogPosition durable_end_{0};
     LogPosition written_end_{0};

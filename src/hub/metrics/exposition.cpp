@@ -64,4 +64,16 @@ void Exposition::sample(std::string_view labels, const Summary& summary) {
     line("_count", labels, "", std::to_string(summary.count()));
 }
 
+void Exposition::sample(std::string_view labels, const Histogram& histogram) {
+    std::uint64_t sum = 0;
+    const auto bounds = histogram.bounds();
+    for (std::size_t n = 0; n <= bounds.size(); ++n) {
+        sum += histogram.count(n);
+        const auto bound = n < bounds.size() ? number_text(bounds[n]) : "+Inf";
+        line("_bucket", labels, fmt::format("le=\"{}\"", bound), std::to_string(sum));
+    }
+    line("_sum", labels, "", number_text(histogram.sum()));
+    line("_count", labels, "", std::to_string(sum));
+}
+
 }  // namespace skerry::hub

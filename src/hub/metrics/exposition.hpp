@@ -3,6 +3,7 @@
 // Promise: names and labels can't break the format: label values are escaped, help texts are ours.
 #pragma once
 
+#include "hub/metrics/histogram.hpp"
 #include "hub/metrics/summary.hpp"
 
 #include <cstdint>
@@ -23,11 +24,12 @@ public:
     // `common` (as label_text() gives it) stands behind every sample's own labels.
     explicit Exposition(std::string common) : common_(std::move(common)) {}
 
-    // What follows belongs to it. `type`: counter, gauge or summary.
+    // What follows belongs to it. `type`: counter, gauge, summary or histogram.
     void family(std::string_view name, std::string_view type, std::string_view help);
     void sample(std::string_view labels, std::uint64_t value);
     void sample(std::string_view labels, double value);
     void sample(std::string_view labels, const Summary& summary);
+    void sample(std::string_view labels, const Histogram& histogram);
 
     [[nodiscard]] std::string take() { return std::move(text_); }
 

@@ -66,7 +66,9 @@ Metrics::Metrics(Clock& clock, std::string common_labels, Duration age)
 
 ReceivedFrom& Metrics::received_from(const model::Identity& client) { return received_[{client.id()}]; }
 
-SentTo& Metrics::sent_to(std::string_view to, std::string_view input) { return sent_[{to, input}]; }
+SentTo& Metrics::sent_to(std::string_view to, std::string_view input, std::string_view sender) {
+    return sent_[{to, input, sender}];
+}
 
 void Metrics::twin_read(const model::Identity& client, std::string_view source, Duration took) {
     add(twin_reads_[{source, client.id()}], took);
@@ -109,6 +111,7 @@ void Metrics::turn() {
     for (auto& [labels, client] : received_.all()) client.bytes_.turn();
     for (auto& [labels, queue] : sent_.all())
         for (auto& flow : queue.flows_) flow.seconds.turn();
+    for (auto& [labels, device] : to_devices_.all()) device.seconds.turn();
     for (auto* const timed : {&twin_reads_, &reports_, &methods_})
         for (auto& [labels, each] : timed->all()) each.seconds.turn();
     for (auto& [labels, each] : offline_.all()) each.seconds.turn();

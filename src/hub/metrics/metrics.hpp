@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "hub/metrics/exposition.hpp"
+#include "hub/metrics/process.hpp"
 #include "hub/queue/queue_store.hpp"
 #include "hub/sessions.hpp"
 
@@ -92,14 +93,25 @@ private:
     std::uint64_t refused_{0};
 };
 
+// What the cloud sends one device.
+struct CloudToDeviceCounts {
+    std::uint64_t received{0};
+    std::uint64_t expired{0};
+    Summary seconds;  // one for each that the device has acknowledged, from the hand-over
+};
+
 class Metrics final : public SessionObserver {
 public:
     // `age`: how old what quantiles are made of may be.
     Metrics(Clock& clock, std::string common_labels, Duration age);
 
-    // References stay valid; `input` "" and `to` "upstream" for the cloud.
+    // References stay valid. For the cloud `to` is "upstream", `input` is "", and each sender has its own queue.
     [[nodiscard]] ReceivedFrom& received_from(const model::Identity& client);
-    [[nodiscard]] SentTo& sent_to(std::string_view to, std::string_view input);
+    [[nodiscard]] SentTo& sent_to(std::string_view to, std::string_view input, std::string_view sender = {});
+
+    [[nodiscard]] CloudToDeviceCounts& cloud_to_device(const model::Identity& device) {
+        return to_devices_[{device.id()}];
+    }
 
     void upstream_acknowledged(SteadyTime now) { last_upstream_ack_ = now; }
     // `source` and `target`: "edge_hub" or "upstream".
@@ -119,13 +131,16 @@ public:
 
     // Forgets what is too old; call it every few seconds.
     void tick();
-    [[nodiscard]] std::string text(const QueueStore& queues, std::size_t connected) const;
+    [[nodiscard]] std::string text(const QueueStore& queues, std::size_t connected,
+                                   const std::optional<ProcessStatus>& process) const;
 
 private:
-    void write_messages(Exposition& out) const;
+    void write_received(Exposition& out) const;
+    void write_sent(Exposition& out) const;
     void write_durations(Exposition& out) const;
     void write_dropped(Exposition& out, const std::vector<QueueStatus>& queues) const;
-    void write_queues(Exposition& out, const QueueStore& queues, const std::vector<QueueStatus>& status) const;
+    void write_queues(Exposition& out, const std::vector<QueueStatus>& status) const;
+    void write_store(Exposition& out, const QueueStore& queues) const;
     void write_clients(Exposition& out, std::size_t connected) const;
     void write_requests(Exposition& out) const;
     void turn();
@@ -137,7 +152,8 @@ private:
     std::optional<SteadyTime> last_upstream_ack_;
 
     Series<ReceivedFrom, 1> received_;
-    Series<SentTo, 2> sent_;
+    Series<SentTo, 3> sent_;
+    Series<CloudToDeviceCounts, 1> to_devices_;
     Series<Timed, 2> twin_reads_;
     Series<Timed, 2> reports_;
     Series<Timed, 2> methods_;

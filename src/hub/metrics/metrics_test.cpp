@@ -1,15 +1,17 @@
 // The metrics page as Prometheus reads it, from a whole hub.
 #include "hub/metrics/metrics.hpp"
 
+#include "hub/metrics/page_test.hpp"
 #include "hub/test_hub.hpp"
 
 #include <doctest/doctest.h>
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
-#include <set>
+#include <unistd.h>
+
+#include <fstream>
+#include <sstream>
 
 using namespace skerry;
 using namespace skerry::hub;
@@ -47,25 +49,36 @@ Task<std::string> page_of(TestHub& hub) {
     co_return answer.body;
 }
 
-// No series twice, every sample under its family, every value a number.
+// What a parser says, and that every sample has the labels that all of them have.
 void check_format(const std::string& text) {
-    std::set<std::string> seen;
-    std::string family;
-    for (const auto& line : lines_of(text)) {
-        if (line.starts_with("# TYPE ")) {
-            family = line.substr(7, line.find(' ', 7) - 7);
-            CHECK_MESSAGE(seen.insert(family).second, line);
-        } else if (!line.starts_with("# HELP ")) {
-            const auto space = line.rfind(' ');
-            CHECK_MESSAGE(line.starts_with(family), line);
-            CHECK_MESSAGE(seen.insert(line.substr(0, space)).second, line);
-            const auto value = line.substr(space + 1);
-            const bool is_number = value == "NaN" || std::isdigit(static_cast<unsigned char>(value.back())) != 0;
-            CHECK_MESSAGE(is_number, line);
-            CHECK_MESSAGE(line.contains(R"(iothub="hub.example.net",edge_device="edge1",instance_number=")"), line);
-        }
+    const Page page(text);
+    for (const auto& [series, value] : page.samples()) {
+        CHECK_MESSAGE(series.second.at("iothub") == "hub.example.net", series.first);
+        CHECK(series.second.at("edge_device") == "edge1");
+        CHECK(series.second.contains("instance_number"));
     }
 }
+
+// Queues that say what they are told to.
+class PaperQueues final : public QueueStore {
+public:
+    Task<Result<>> append(model::SharedMessage, std::vector<QueueTarget>) override { co_return Result<>{}; }
+    bool has_room() const override { return true; }
+    Result<> submit(const model::SharedMessage&, const std::vector<QueueTarget>&, std::shared_ptr<StoreWaiter>,
+                    std::uint64_t) override {
+        return {};
+    }
+    EndpointQueue& endpoint(std::string_view) override { throw std::runtime_error("no queue here"); }
+    Task<Result<>> drop(std::string_view) override { co_return Result<>{}; }
+    void set_size_limit(std::uint64_t) override {}
+    std::vector<QueueStatus> status() const override { return queues; }
+    std::uint64_t bytes_on_disk() const override { return 4096; }
+    const StoreFigures& figures() const override { return store_figures; }
+    Task<> close() override { co_return; }
+
+    std::vector<QueueStatus> queues;
+    StoreFigures store_figures;
+};
 
 }  // namespace
 
@@ -117,6 +130,11 @@ TEST_CASE("what was received, sent, dropped and asked for is counted under the e
                 CHECK_MESSAGE(value_of(text, name, labels) == value, name << ' ' << labels << '\n' << text);
             CHECK(text.contains("skerry_hub_queue_bytes_on_disk{"));
             CHECK(text.contains("skerry_hub_seconds_since_upstream_ack{"));
+            CHECK(text.contains("skerry_hub_store_sync_duration_seconds_bucket{le=\"0.0001\","));
+            CHECK(text.contains("skerry_hub_store_group_records_bucket{le=\"+Inf\","));
+            for (const auto* of_process : {"cpu_seconds_total", "resident_memory_bytes", "virtual_memory_bytes",
+                                           "open_fds", "max_fds", "start_time_seconds"})
+                CHECK_MESSAGE(text.contains(fmt::format("\nprocess_{}{{", of_process)), of_process);
             CHECK(text.contains("# TYPE edgehub_message_size_bytes summary\n"));
             for (const auto* quantile : {"0.1", "0.5", "0.9", "0.99"})
                 CHECK(text.contains(fmt::format(
@@ -175,22 +193,126 @@ TEST_CASE("outputs and series without end are counted together") {
         client.received(message);
     }
     for (int i = 0; i < 2000; ++i) metrics.not_authenticated(identity(fmt::format("stranger{}", i)));
-    class NoQueues final : public QueueStore {
-        Task<Result<>> append(model::SharedMessage, std::vector<QueueTarget>) override { co_return Result<>{}; }
-        bool has_room() const override { return true; }
-        Result<> submit(const model::SharedMessage&, const std::vector<QueueTarget>&, std::shared_ptr<StoreWaiter>,
-                        std::uint64_t) override {
-            return {};
-        }
-        EndpointQueue& endpoint(std::string_view) override { throw std::runtime_error("no queue here"); }
-        Task<Result<>> drop(std::string_view) override { co_return Result<>{}; }
-        void set_size_limit(std::uint64_t) override {}
-        std::vector<QueueStatus> status() const override { return {}; }
-        std::uint64_t bytes_on_disk() const override { return 0; }
-        Task<> close() override { co_return; }
-    } const no_queues;
-    const auto text = metrics.text(no_queues, 0);
+    const PaperQueues no_queues;
+    const auto text = metrics.text(no_queues, 0, {});
     CHECK(value_of(text, "edgehub_messages_received_total", R"(route_output="o0")") == "1");
     CHECK(value_of(text, "edgehub_messages_received_total", R"x(route_output="(others)")x") == "69");
     CHECK(value_of(text, "edgehub_client_connect_failed_total", R"(id="other")") == "1000");
+}
+
+TEST_CASE("what a queue has given up is counted by its reason, also when its last route has gone") {
+    SystemClock clock;
+    Metrics metrics(clock, "", 1h);
+    PaperQueues queues;
+    queues.queues = {{.endpoint = "edge1/filter/in",
+                      .priority = 0,
+                      .length = 3,
+                      .expired = 1,
+                      .aged = 2,
+                      .dropped = 4,
+                      .in_use = true,
+                      .oldest = 90s},
+                     {.endpoint = "edge1/gone/in",
+                      .priority = 0,
+                      .length = 0,
+                      .expired = 10,
+                      .aged = 0,
+                      .dropped = 0,
+                      .in_use = false,
+                      .oldest = {}},
+                     {.endpoint = "iothub//edge1/sensor",
+                      .priority = 5,
+                      .length = 2,
+                      .expired = 0,
+                      .aged = 0,
+                      .dropped = 7,
+                      .in_use = true,
+                      .oldest = 5s},
+                     {.endpoint = "iothub//leaf1",
+                      .priority = 5,
+                      .length = 1,
+                      .expired = 0,
+                      .aged = 0,
+                      .dropped = 0,
+                      .in_use = true,
+                      .oldest = 1500ms},
+                     {.endpoint = "iothub//leaf2",
+                      .priority = 7,
+                      .length = 4,
+                      .expired = 0,
+                      .aged = 0,
+                      .dropped = 0,
+                      .in_use = true,
+                      .oldest = {}}};
+    const auto text = metrics.text(queues, 0, {});
+    const Page page(text);
+    const std::tuple<const char*, const char*, const char*> expected[] = {
+        {"edgehub_messages_dropped_total", R"(reason="ttl_expiry",from="")", "11"},
+        {"edgehub_messages_dropped_total", R"(reason="max_age",from="")", "2"},
+        {"edgehub_messages_dropped_total", R"(reason="store_full",from="")", "4"},
+        {"edgehub_messages_dropped_total", R"(reason="store_full",from="edge1/sensor")", "7"},
+        {"edgehub_queue_length", R"(endpoint="edge1/filter/in")", "3"},
+        {"edgehub_queue_length", R"(endpoint="edge1/gone/in")", ""},
+        {"edgehub_queue_length", R"(endpoint="iothub",priority="5")", "3"},
+        {"skerry_hub_queue_oldest_message_age_seconds", R"(endpoint="edge1/filter/in")", "90"},
+        {"skerry_hub_queue_oldest_message_age_seconds", R"(endpoint="iothub",priority="5")", "5"},
+        {"skerry_hub_queue_oldest_message_age_seconds", R"(endpoint="iothub",priority="7")", ""},  // not known yet
+        {"skerry_hub_sender_queue_oldest_message_age_seconds", R"(id="leaf1")", "1.5"},
+    };
+    for (const auto& [name, labels, value] : expected)
+        CHECK_MESSAGE(value_of(text, name, labels) == value, name << ' ' << labels << '\n' << text);
+}
+
+TEST_CASE("messages of the cloud to a device are counted as received, sent, and expired") {
+    with_hub([](TestHub& hub) -> Task<> {
+        const auto leaf = co_await hub.connect("leaf1");
+        co_await leaf->subscribe({"devices/leaf1/messages/devicebound/#"});
+        TaskScope scope(co_await boost::asio::this_coro::executor);
+        const auto pass_on = [](TestHub& of, model::Message message) -> Task<> {
+            (void)co_await of.cloud.listener->on_cloud_to_device(identity("leaf1"), std::move(message));
+        };
+        scope.spawn("message", pass_on(hub, model::Message{}));
+        const auto publish = co_await leaf->expect<wire::Publish>();
+        co_await leaf->send(wire::Puback{publish.id});
+        co_await scope.idle();
+        model::Message late;
+        late.set_system_property("absolute-expiry-time", "2001-01-01T00:00:00Z");
+        co_await pass_on(hub, std::move(late));
+        const auto text = co_await page_of(hub);
+        check_format(text);
+        CHECK(value_of(text, "edgehub_messages_received_total", R"(route_output="",id="upstream")") == "2");
+        CHECK(value_of(text, "edgehub_messages_sent_total",
+                       R"(from="upstream",to="leaf1",from_route_output="",to_route_input="")") == "1");
+        CHECK(value_of(text, "edgehub_message_send_duration_seconds_count", R"(from="upstream",to="leaf1")") == "1");
+        CHECK(value_of(text, "edgehub_messages_dropped_total", R"(reason="ttl_expiry",from="upstream")") == "1");
+    });
+}
+
+TEST_CASE("the kernel's line about a process is read whatever the process is called") {
+    const std::string line =
+        "71 (a ) (b) S 1 71 71 0 -1 4194560 1 2 3 4 250 150 0 0 20 0 9 0 5000 123456789 321 18446744073709551615 1\n";
+    const auto status = parse_process_stat(line, 1000.0);
+    REQUIRE(status);
+    const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
+    CHECK(status->cpu_seconds == doctest::Approx(400 / ticks));
+    CHECK(status->threads == 9);
+    CHECK(status->virtual_bytes == 123456789);
+    CHECK(status->resident_bytes == 321 * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)));
+    CHECK(status->started.value() == doctest::Approx(1000 + 5000 / ticks));
+    for (const auto* bad : {"", "71", "71 (a", "71 (a) S 1 2 3"}) CHECK_FALSE(parse_process_stat(bad, {}));
+    CHECK_FALSE(parse_process_stat(line, {})->started);
+}
+
+TEST_CASE("the page about metrics lists every family with its type") {
+    std::ifstream in(SKERRY_SOURCE_DIR "/docs/hub-metrics.md");
+    std::stringstream documented;
+    documented << in.rdbuf();
+    SystemClock clock;
+    Metrics metrics(clock, "", 1h);
+    ProcessStatus process;
+    process.started = 1;
+    process.open_files = process.most_files = 1;
+    const auto text = metrics.text(PaperQueues(), 0, process);
+    for (const auto& [name, type] : Page(text).types())
+        CHECK_MESSAGE(documented.str().contains(fmt::format("| `{}` | {} |", name, type)), name);
 }

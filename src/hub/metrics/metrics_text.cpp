@@ -14,8 +14,18 @@ std::string id_of(std::string_view device, std::string_view module) {
 
 // What the existing hub counts carries this label for its metrics collector.
 constexpr std::string_view telemetry = R"(,ms_telemetry="True")";
+constexpr std::string_view upstream = "upstream";
 
 std::string labelled(Labels labels) { return label_text(labels).append(telemetry); }
+
+std::string sent_labels(std::string_view from, std::string_view output, std::string_view to, std::string_view input,
+                        std::uint32_t priority) {
+    return labelled({{"from", from},
+                     {"to", to},
+                     {"from_route_output", output},
+                     {"to_route_input", input},
+                     {"priority", std::to_string(priority)}});
+}
 
 // The existing hub has one queue for everything upstream, under this name.
 std::string_view endpoint_label(std::string_view endpoint) {
@@ -32,37 +42,46 @@ void write_timed(Exposition& out, std::string_view counter, std::string_view sum
         out.sample(labelled({{names[0], key[0]}, {names[1], key[1]}}), timed.seconds);
 }
 
+double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
 }  // namespace
 
-std::string Metrics::text(const QueueStore& queues, std::size_t connected) const {
+std::string Metrics::text(const QueueStore& queues, std::size_t connected,
+                          const std::optional<ProcessStatus>& process) const {
     Exposition out(common_labels_);
     const auto status = queues.status();
-    write_messages(out);
+    write_received(out);
+    write_sent(out);
     write_dropped(out, status);
-    write_queues(out, queues, status);
     write_requests(out);
     write_clients(out, connected);
+    write_queues(out, status);
+    write_store(out, queues);
+    if (process) write_process(out, *process);
     return out.take();
 }
 
-void Metrics::write_messages(Exposition& out) const {
+void Metrics::write_received(Exposition& out) const {
     out.family("edgehub_messages_received_total", "counter", "Messages received from clients");
     for (const auto& [key, client] : received_.all())
         for (const auto& output : client.outputs_)
             out.sample(labelled({{"route_output", output.name}, {"id", key[0]}}), output.received);
+    std::uint64_t from_cloud = 0;
+    for (const auto& [key, device] : to_devices_.all()) from_cloud += device.received;
+    if (from_cloud > 0) out.sample(labelled({{"route_output", ""}, {"id", upstream}}), from_cloud);
     out.family("edgehub_message_size_bytes", "summary", "Size of messages received from clients");
     for (const auto& [key, client] : received_.all())
         if (client.bytes_.count() > 0) out.sample(labelled({{"id", key[0]}}), client.bytes_);
+}
 
+void Metrics::write_sent(Exposition& out) const {
     out.family("edgehub_messages_sent_total", "counter", "Messages delivered and acknowledged");
     for (const auto& [key, queue] : sent_.all())
         for (const auto& flow : queue.flows_)
-            out.sample(labelled({{"from", id_of(flow.device, flow.module)},
-                                 {"to", key[0]},
-                                 {"from_route_output", flow.output},
-                                 {"to_route_input", key[1]},
-                                 {"priority", std::to_string(flow.priority)}}),
+            out.sample(sent_labels(id_of(flow.device, flow.module), flow.output, key[0], key[1], flow.priority),
                        flow.sent);
+    for (const auto& [key, device] : to_devices_.all())
+        out.sample(sent_labels(upstream, "", key[0], "", default_priority), device.seconds.count());
     write_durations(out);
 }
 
@@ -81,6 +100,12 @@ void Metrics::write_durations(Exposition& out) const {
                 flow.seconds);
         }
     }
+    for (const auto& [key, device] : to_devices_.all()) {
+        sending[labelled({{"from", upstream}, {"to", key[0]}, {"from_route_output", ""}, {"to_route_input", ""}})].add(
+            device.seconds);
+        processing[labelled({{"from", upstream}, {"to", key[0]}, {"priority", std::to_string(default_priority)}})].add(
+            device.seconds);
+    }
     out.family("edgehub_message_send_duration_seconds", "summary", "From the hand-over to the acknowledgement");
     for (const auto& [labels, seconds] : sending) out.sample(labels, seconds);
     out.family("edgehub_message_process_duration_seconds", "summary", "From the queue's end to the acknowledgement");
@@ -95,12 +120,27 @@ void Metrics::write_dropped(Exposition& out, const std::vector<QueueStatus>& que
     out.family("edgehub_messages_dropped_total", "counter", "Messages that reached nobody, by reason");
     for (const auto& [key, client] : received_.all())
         for (const auto& output : client.outputs_) dropped("no_route", key[0], output.name, output.unrouted);
-    std::map<std::string, std::uint64_t> expired;
+    struct GivenUp {
+        std::uint64_t expired{0};
+        std::uint64_t aged{0};
+        std::uint64_t dropped{0};
+    };
+    std::map<std::string, GivenUp> given_up;  // by sender, where a queue has only one
     for (const auto& queue : queues) {
+        if (queue.given_up() == 0) continue;
         const auto sender = upstream_sender(queue.endpoint);
-        expired[sender ? sender->id() : ""] += queue.expired;
+        auto& counts = given_up[sender ? sender->id() : ""];
+        counts.expired += queue.expired;
+        counts.aged += queue.aged;
+        counts.dropped += queue.dropped;
     }
-    for (const auto& [from, count] : expired) dropped("ttl_expiry", from, "", count);
+    for (const auto& [key, device] : to_devices_.all())
+        if (device.expired > 0) given_up[std::string(upstream)].expired += device.expired;
+    for (const auto& [from, counts] : given_up) {
+        dropped("ttl_expiry", from, "", counts.expired);
+        dropped("max_age", from, "", counts.aged);
+        dropped("store_full", from, "", counts.dropped);
+    }
     std::uint64_t refused = 0;
     for (const auto& [key, queue] : sent_.all()) refused += queue.refused_;
     dropped("refused_upstream", "", "", refused);
@@ -115,22 +155,57 @@ void Metrics::write_dropped(Exposition& out, const std::vector<QueueStatus>& que
                        client.unstored_);
 }
 
-void Metrics::write_queues(Exposition& out, const QueueStore& queues, const std::vector<QueueStatus>& status) const {
-    std::map<std::pair<std::string_view, std::uint32_t>, std::uint64_t> lengths;
-    for (const auto& queue : status) lengths[{endpoint_label(queue.endpoint), queue.priority}] += queue.length;
+void Metrics::write_queues(Exposition& out, const std::vector<QueueStatus>& status) const {
+    struct Total {
+        std::uint64_t length{0};
+        std::optional<Duration> oldest;
+    };
+    std::map<std::pair<std::string_view, std::uint32_t>, Total> totals;
+    for (const auto& queue : status) {
+        if (!queue.in_use) continue;
+        auto& total = totals[{endpoint_label(queue.endpoint), queue.priority}];
+        total.length += queue.length;
+        total.oldest = std::max(total.oldest, queue.oldest);  // any is more than none
+    }
+    const auto labels = [](const auto& key) {
+        return labelled({{"endpoint", key.first}, {"priority", std::to_string(key.second)}});
+    };
     out.family("edgehub_queue_length", "gauge", "Messages that wait for delivery");
-    for (const auto& [key, length] : lengths)
-        out.sample(labelled({{"endpoint", key.first}, {"priority", std::to_string(key.second)}}), length);
+    for (const auto& [key, total] : totals) out.sample(labels(key), total.length);
+    out.family("skerry_hub_queue_oldest_message_age_seconds", "gauge",
+               "How long the first message has waited; 0 in an empty queue");
+    for (const auto& [key, total] : totals)
+        if (total.oldest || total.length == 0) out.sample(labels(key), seconds_of(total.oldest.value_or(Duration(0))));
 
     out.family("skerry_hub_sender_queue_length", "gauge", "Messages of one sender that wait for the cloud");
-    for (const auto& queue : status)
-        if (const auto sender = upstream_sender(queue.endpoint))
-            out.sample(label_text({{"id", sender->id()}, {"priority", std::to_string(queue.priority)}}), queue.length);
+    const auto write_senders = [&](auto write) {
+        for (const auto& queue : status) {
+            const auto sender = queue.in_use ? upstream_sender(queue.endpoint) : std::nullopt;
+            if (sender) write(label_text({{"id", sender->id()}, {"priority", std::to_string(queue.priority)}}), queue);
+        }
+    };
+    write_senders([&](const std::string& of, const QueueStatus& queue) { out.sample(of, queue.length); });
+    out.family("skerry_hub_sender_queue_oldest_message_age_seconds", "gauge",
+               "How long the first message of one sender has waited for the cloud");
+    write_senders([&](const std::string& of, const QueueStatus& queue) {
+        if (queue.oldest || queue.length == 0) out.sample(of, seconds_of(queue.oldest.value_or(Duration(0))));
+    });
+    out.family("skerry_hub_seconds_since_upstream_ack", "gauge", "Since the cloud last took a message; absent before");
+    if (last_upstream_ack_) out.sample("", seconds_of(clock_.steady() - *last_upstream_ack_));
+}
+
+void Metrics::write_store(Exposition& out, const QueueStore& queues) const {
+    const auto& figures = queues.figures();
     out.family("skerry_hub_queue_bytes_on_disk", "gauge", "Size of the message store");
     out.sample("", queues.bytes_on_disk());
-    out.family("skerry_hub_seconds_since_upstream_ack", "gauge", "Since the cloud last took a message; absent before");
-    if (last_upstream_ack_)
-        out.sample("", std::chrono::duration<double>(clock_.steady() - *last_upstream_ack_).count());
+    out.family("skerry_hub_store_group_records", "histogram", "Records that one sync made durable together");
+    out.sample("", figures.group_records);
+    out.family("skerry_hub_store_sync_duration_seconds", "histogram", "How long it took to make a group durable");
+    out.sample("", figures.sync_seconds);
+    out.family("skerry_hub_store_synced_bytes_total", "counter", "Bytes that were made durable");
+    out.sample("", figures.synced_bytes);
+    out.family("skerry_hub_store_failures_total", "counter", "How often the disk refused to store something");
+    out.sample("", figures.failures);
 }
 
 void Metrics::write_requests(Exposition& out) const {

@@ -59,10 +59,7 @@ void Ages::seen(LogPosition base, std::int64_t monotonic) {
     if (!added) known->second = std::max(known->second, monotonic);
 }
 
-SteadyTime Ages::deadline(LogPosition base, const EnqueuedAt& enqueued,
-                          std::optional<std::chrono::seconds> time_to_live) const {
-    // A hundred years don't overflow, and are for ever.
-    if (!time_to_live || *time_to_live > std::chrono::years(100)) return never;
+SteadyTime Ages::since(LogPosition base, const EnqueuedAt& enqueued) const {
     auto monotonic = enqueued.monotonic;
     const auto boot = boots_.find(base);
     if (!of_this_boot(base)) {
@@ -73,8 +70,14 @@ SteadyTime Ages::deadline(LogPosition base, const EnqueuedAt& enqueued,
                 age = std::max(age, last->second - enqueued.monotonic);
         monotonic = opened_monotonic_ - age;
     }
-    return SteadyTime(std::chrono::duration_cast<SteadyTime::duration>(std::chrono::nanoseconds(monotonic))) +
-           *time_to_live;
+    return SteadyTime(std::chrono::duration_cast<SteadyTime::duration>(std::chrono::nanoseconds(monotonic)));
+}
+
+SteadyTime Ages::deadline(LogPosition base, const EnqueuedAt& enqueued,
+                          std::optional<std::chrono::seconds> time_to_live) const {
+    // A hundred years don't overflow, and are for ever.
+    if (!time_to_live || *time_to_live > std::chrono::years(100)) return never;
+    return since(base, enqueued) + *time_to_live;
 }
 
 }  // namespace skerry::hub

@@ -40,6 +40,8 @@ public:
     // That boot was alive at this time.
     void seen(LogPosition base, std::int64_t monotonic);
 
+    // When it was stored, on this boot's monotonic clock; that may be before its zero.
+    [[nodiscard]] SteadyTime since(LogPosition base, const EnqueuedAt& enqueued) const;
     // When it expires, on this boot's monotonic clock; SteadyTime::max() for never.
     [[nodiscard]] SteadyTime deadline(LogPosition base, const EnqueuedAt& enqueued,
                                       std::optional<std::chrono::seconds> time_to_live) const;

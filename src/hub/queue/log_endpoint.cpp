@@ -87,7 +87,8 @@ Task<Result<>> LogEndpoint::load(Queue& queue) {
                 queue.caught_up_to(recent.at);
                 co_return Result<>{};
             }
-            queue.load({recent.at, recent.segment, target.deadline, recent.message, target.by_age});
+            const auto since = store_.ages_.since(recent.segment, recent.enqueued);
+            queue.load({recent.at, recent.segment, target.deadline, recent.message, target.by_age, since});
         }
     }
     if (const auto missing = queue.caught_up(); missing > 0)
@@ -124,7 +125,8 @@ Task<Result<>> LogEndpoint::load_stored(Queue& queue) {
         const auto segment = store_.log_->segment_of(each.at);
         const auto life = store_.life_of(each.time_to_live);
         const auto deadline = store_.ages_.deadline(segment, each.enqueued, life.span);
-        queue.load({each.at, segment, deadline, std::move(each.message), life.by_age});
+        const auto since = store_.ages_.since(segment, each.enqueued);
+        queue.load({each.at, segment, deadline, std::move(each.message), life.by_age, since});
     }
     queue.caught_up_to(*next);
     co_return Result<>{};

@@ -162,6 +162,7 @@ Result<> LogQueueStore::number(const std::vector<QueueTarget>& targets) {
 void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const model::SharedMessage& message,
                             const EnqueuedAt& enqueued) {
     const auto segment = log_->segment_of(staged.at);
+    const auto since = ages_.since(segment, enqueued);
     Recent recent{.at = staged.at, .segment = segment, .message = message, .targets = {}, .enqueued = enqueued};
     recent.targets.reserve(targets_.size());
     for (std::size_t n = 0; n < targets_.size(); ++n) {
@@ -172,7 +173,7 @@ void LogQueueStore::enqueue(const storage::SegmentLog::Staged& staged, const mod
         const auto life = life_of(target.time_to_live);
         const auto deadline = ages_.deadline(segment, enqueued, life.span);
         recent.targets.push_back({&endpoint, &queue, queue.era(), deadline, life.by_age, target.time_to_live});
-        queue.append({staged.at, segment, deadline, message, life.by_age});
+        queue.append({staged.at, segment, deadline, message, life.by_age, since});
         endpoint.notify();
     }
     recent.open = targets_.size();
@@ -287,12 +288,25 @@ Task<Result<>> LogQueueStore::drop(std::string_view name) {
 
 std::vector<QueueStatus> LogQueueStore::status() const {
     std::vector<QueueStatus> all;
+    const auto now = clock_.steady();
     for (const auto& [name, endpoint] : endpoints_) {
-        if (endpoint->number == 0) continue;  // dropped
-        for (const auto& [priority, queue] : endpoint->queues())
-            all.push_back({name, priority, queue->length(), queue->expired(), queue->aged(), queue->dropped()});
+        const bool in_use = endpoint->number != 0;
+        for (const auto& [priority, queue] : endpoint->queues()) {
+            QueueStatus status{name,          priority,         queue->length(), queue->expired(),
+                               queue->aged(), queue->dropped(), in_use,          {}};
+            if (const auto oldest = queue->oldest()) status.oldest = now - *oldest;
+            if (in_use || status.given_up() > 0) all.push_back(std::move(status));
+        }
     }
     return all;
+}
+
+void LogQueueStore::sync_begins() { sync_began_ = clock_.steady(); }
+
+void LogQueueStore::synced(std::uint64_t records, std::uint64_t bytes) {
+    figures_.sync_seconds.observe(std::chrono::duration<double>(clock_.steady() - sync_began_).count());
+    figures_.group_records.observe(static_cast<double>(records));
+    figures_.synced_bytes += bytes;
 }
 
 std::uint64_t LogQueueStore::bytes_on_disk() const { return log_->bytes_on_disk(); }

@@ -79,6 +79,7 @@ public:
     void set_size_limit(std::uint64_t bytes) override;
     std::vector<QueueStatus> status() const override;
     std::uint64_t bytes_on_disk() const override;
+    const StoreFigures& figures() const override { return figures_; }
     Task<> close() override;
 
 private:
@@ -112,6 +113,8 @@ private:
     std::pair<std::uint8_t, std::string> snapshot(LogPosition base) override;
     void stored(LogPosition end, Durability as) override;
     void refused(LogPosition begin, const Error& error) override;
+    void sync_begins() override;
+    void synced(std::uint64_t records, std::uint64_t bytes) override;
 
     [[nodiscard]] Snapshot describe() const;  // without summaries
     [[nodiscard]] Task<> restore_queues(Recovery& recovery);
@@ -174,6 +177,8 @@ private:
     SteadyTime losses_told_;
     std::uint64_t losses_known_{0};
     LogPosition durable_segment_{0};
+    StoreFigures figures_;
+    SteadyTime sync_began_;
     Event unsettled_;
     Event cursors_wanted_;
     Event segments_freed_;

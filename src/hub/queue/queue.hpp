@@ -49,6 +49,7 @@ struct QueuedMessage {
     SteadyTime deadline{SteadyTime::max()};
     model::SharedMessage message;
     bool by_age{false};  // the deadline is that of its age, not of its time to live
+    SteadyTime since;    // when it was stored
 };
 
 class Queue {
@@ -98,6 +99,10 @@ public:
     [[nodiscard]] bool window_empty() const { return live() == 0; }
     [[nodiscard]] std::uint32_t priority() const { return priority_; }
     [[nodiscard]] std::uint64_t length() const { return length_; }
+    // When the oldest one was stored; nullopt: there is none, or it has not been read back yet.
+    [[nodiscard]] std::optional<SteadyTime> oldest() const {
+        return entries_.empty() ? std::nullopt : std::optional(entries_.front().held.since);
+    }
     [[nodiscard]] std::uint64_t expired() const { return expired_; }
     [[nodiscard]] std::uint64_t aged() const { return aged_; }
     [[nodiscard]] std::uint64_t dropped() const { return dropped_; }

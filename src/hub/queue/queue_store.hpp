@@ -19,10 +19,12 @@
 #include "base/event.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "hub/metrics/histogram.hpp"
 #include "model/message.hpp"
 #include "storage/files.hpp"
 #include "storage/log_workers.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -83,6 +85,23 @@ struct QueueStatus {
     std::uint64_t expired{0};  // by their time to live
     std::uint64_t aged{0};     // by the greatest age
     std::uint64_t dropped{0};  // to make room
+    bool in_use{true};         // false: its last route has gone, only what was counted is left
+    // How long the first of them has waited. Absent: there is none, or after a restart nobody has read it yet, which
+    // takes half a minute at most.
+    std::optional<Duration> oldest;
+
+    [[nodiscard]] std::uint64_t given_up() const { return expired + aged + dropped; }
+};
+
+// What storing took, since the store was opened.
+struct StoreFigures {
+    static constexpr std::array record_bounds{1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0};
+    static constexpr std::array second_bounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
+                                              0.025,  0.05,    0.1,    0.25,  0.5,    1.0,   5.0};
+    Histogram group_records{record_bounds};  // that one sync made durable: messages, and what the store notes
+    Histogram sync_seconds{second_bounds};   // a write with its sync, or a sync of what was written before
+    std::uint64_t synced_bytes{0};
+    std::uint64_t failures{0};  // the disk refused something
 };
 
 // The queues of one endpoint, all priorities.
@@ -141,6 +160,7 @@ public:
 
     [[nodiscard]] virtual std::vector<QueueStatus> status() const = 0;
     [[nodiscard]] virtual std::uint64_t bytes_on_disk() const = 0;
+    [[nodiscard]] virtual const StoreFigures& figures() const = 0;
     // Makes cursors durable and stops. Nothing else may be called afterwards.
     [[nodiscard]] virtual Task<> close() = 0;
 };

@@ -18,7 +18,7 @@ struct Fixture {
     void append(LogPosition at, std::size_t size = 10, SteadyTime deadline = SteadyTime::max()) {
         auto message = std::make_shared<model::Message>();
         message->body.resize(size);
-        queue.append({at, segment, deadline, message});
+        queue.append({at, segment, deadline, message, false, {}});
     }
     std::vector<LogPosition> take(std::size_t at_most = 100, SteadyTime when = now) {
         std::vector<Delivery> out;
@@ -117,8 +117,8 @@ TEST_CASE("a queue without room leaves messages in the log, and goes on there") 
     CHECK(f.take().empty());
     f.queue.return_all();
     for (const auto place : f.take(1000)) f.queue.finish(place);
-    f.queue.load({at - 8, segment, SteadyTime::max(), std::make_shared<model::Message>()});
-    f.queue.load({at, segment, SteadyTime::max(), std::make_shared<model::Message>()});
+    f.queue.load({at - 8, segment, SteadyTime::max(), std::make_shared<model::Message>(), false, {}});
+    f.queue.load({at, segment, SteadyTime::max(), std::make_shared<model::Message>(), false, {}});
     CHECK(f.queue.caught_up() == 0);
     CHECK(f.take() == Places{at - 8, at});
     CHECK_FALSE(f.queue.behind());
@@ -130,7 +130,7 @@ TEST_CASE("a restored queue loads only what is not done, and keeps its cursor me
     CHECK(f.queue.length() == 3);
     CHECK(f.queue.cursor(1).holes == Places{8, 40});
     const auto load = [&](LogPosition at) {
-        f.queue.load({at, segment, SteadyTime::max(), std::make_shared<model::Message>()});
+        f.queue.load({at, segment, SteadyTime::max(), std::make_shared<model::Message>(), false, {}});
     };
     load(8);
     load(16);
@@ -148,7 +148,7 @@ TEST_CASE("a restored queue loads only what is not done, and keeps its cursor me
 TEST_CASE("messages that the log has lost don't keep a queue waiting") {
     Fixture f;
     f.queue.restore(0, {}, 8, {{0, 2}, {4096, 1}});
-    f.queue.load({8, 0, SteadyTime::max(), std::make_shared<model::Message>()});
+    f.queue.load({8, 0, SteadyTime::max(), std::make_shared<model::Message>(), false, {}});
     CHECK(f.queue.caught_up() == 2);
     CHECK(f.queue.length() == 1);
     CHECK(f.use.wanted(0));

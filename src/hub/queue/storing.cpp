@@ -139,6 +139,7 @@ void LogQueueStore::refused(LogPosition, const Error& error) {
 
 void LogQueueStore::note_failure(const Error& error) {
     const auto now = clock_.steady();
+    ++figures_.failures;
     if (!failing_ || now - failure_told_ >= failure_interval) {
         failure_told_ = now;
         log::error("Messages can't be stored: {}", error.text);
