@@ -99,7 +99,7 @@ TEST_CASE("a value that can't be used is replaced by the default, and the log is
         {"MaxConnectedClients", "many", "a whole number from 1 to 1000000", "100"},
         {"MaxConnectedClients", "0", "a whole number from 1 to 1000000", "100"},
         {"SKERRY_MQTT_PORT", "65536", "a whole number from 0 to 65535", "8883"},
-        {"SKERRY_INPUT_WINDOW", "-1", "a whole number from 1 to 10000", "100"},
+        {"SKERRY_INPUT_WINDOW", "-1", "a whole number from 1 to 10000", "128"},
         {"DeviceScopeCacheRefreshRateSecs", "1e3", "a whole number from 1 to 31536000", "3600"},
         {"mqttSettings__MaxKeepAliveTimeout", "10", "hh:mm:ss", "0:10:00"},
         {"mqttSettings__MaxKeepAliveTimeout", "00:61:00", "hh:mm:ss", "0:10:00"},
