@@ -22,6 +22,7 @@ struct HttpServerLimits {
     Duration handshake{std::chrono::seconds(10)};
     Duration linger{std::chrono::seconds(1)};  // after a refusal: lets the peer read it before the connection is reset
     Duration sending{std::chrono::seconds(60)};  // for the peer to take a whole answer (not one with `next_chunk`)
+    bool cancel_unwanted{false};                 // a peer that hangs up, or closes its side, cancels the handler
 };
 
 // Serves requests on `stream` (handshake included) until the peer closes, a limit is hit, or the task is cancelled.

@@ -102,12 +102,25 @@ Task<Result<>> send_streamed(Connection& connection, codec::HttpResponse& respon
                                       watch_peer(connection));
 }
 
+Task<Result<codec::HttpResponse>> respond(Connection& connection, codec::HttpRequest request) {
+    co_return co_await connection.handler(std::move(request), connection.stream.peer());
+}
+
+Task<Result<codec::HttpResponse>> end_with_peer(Connection& connection) {
+    co_return fail((co_await watch_peer(connection)).error());
+}
+
 // Answers `request`. False when the connection can't serve another one.
 Task<bool> answer(Connection& connection, codec::HttpRequest request) {
     const bool is_head = request.method == "HEAD";
     const bool chunked = connection.parser.accepts_chunks();
     auto keep_alive = connection.parser.keep_alive();
-    auto response = co_await connection.handler(std::move(request), connection.stream.peer());
+    auto responded =
+        connection.limits.cancel_unwanted
+            ? co_await first_of<codec::HttpResponse>(respond(connection, std::move(request)), end_with_peer(connection))
+            : co_await respond(connection, std::move(request));
+    if (!responded) co_return false;
+    auto& response = *responded;
     if (response.headers.find("Connection") == "close") keep_alive = false;
     if (response.next_chunk) {
         keep_alive = keep_alive && chunked;

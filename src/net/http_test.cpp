@@ -234,6 +234,33 @@ TEST_CASE("when the client of an endless answer goes away, its source is cancell
     });
 }
 
+TEST_CASE("a handler whose client has hung up is cancelled if the server says so") {
+    bool unwound = false;
+    std::optional<Event> begun;
+    const HttpHandler sleeper = [&](HttpRequest, const Peer&) -> Task<HttpResponse> {
+        struct Unwind {
+            bool& flag;
+            ~Unwind() { flag = true; }
+        } const unwind{unwound};
+        begun->set();
+        SystemClock clock;
+        co_await clock.sleep(1h);
+        co_return HttpResponse{};
+    };
+    with_server(sleeper, {.cancel_unwanted = true}, [&](Site site) -> Task<> {
+        begun.emplace(site.executor);
+        {
+            auto stream = co_await site.network.connect_unix(site.path);
+            REQUIRE(stream);
+            CHECK(co_await (*stream)->write("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+            co_await begun->wait();
+            CHECK_FALSE(unwound);
+        }
+        for (int i = 0; i < 1000 && !unwound; ++i) co_await site.clock.sleep(1ms);
+        CHECK(unwound);
+    });
+}
+
 TEST_CASE("stream hands over errors as whole answers") {
     with_server(mirror, {}, [](Site site) -> Task<> {
         auto client = site.client();

@@ -56,8 +56,10 @@ Task<> Listener::serve(Place place) {
 }
 
 Task<> Listener::serve_one(std::unique_ptr<net::Stream> stream) {
-    const net::HttpServerLimits limits{
-        .message = {.header_bytes = 16 * 1024, .body_bytes = 256 * 1024}, .idle = 60s, .sending = 30s};
+    const net::HttpServerLimits limits{.message = {.header_bytes = 16 * 1024, .body_bytes = 256 * 1024},
+                                       .idle = 60s,
+                                       .sending = 30s,
+                                       .cancel_unwanted = true};
     co_await net::serve_http(*stream, clock_, handler_, limits);
 }
 

@@ -2,7 +2,8 @@
 //
 // Promises: a port that can't be had yet is asked for again, every ten seconds: the other heads go on without it.
 // Bounds:   Place::most_connections; 16 KiB of headers and 256 KiB of body each. A handshake has 10 s, a request 5 s to
-//           arrive, an answer 30 s to be taken; between requests a connection is kept for 60 s.
+//           arrive, an answer 30 s to be taken; who hangs up before it gives its place free at once; between requests a
+//           connection is kept for 60 s.
 // Threads:  the loop's.
 #pragma once
 
