@@ -1,3 +1,4 @@
+#include "base/encoding.hpp"
 #include "route/program.hpp"
 #include "route/text.hpp"
 
@@ -254,6 +255,8 @@ Truth Condition::evaluate(const MessageView& message) const {
 }
 
 std::optional<Truth> Condition::constant() const {
+    if (program_->result == Type::null) return Truth::no;
+    if (program_->result != Type::boolean && program_->result != Type::any) return Truth::undefined;
     const auto looks = [](const Instruction& instruction) {
         switch (instruction.op) {
             case Op::property:
@@ -267,6 +270,15 @@ std::optional<Truth> Condition::constant() const {
     if (std::ranges::any_of(program_->code, looks)) return std::nullopt;
     const model::Message none;
     return evaluate(MessageView(none));
+}
+
+bool Condition::same_as(const Condition& other) const {
+    const auto same_value = [](const Value& a, const Value& b) {
+        return a.kind == b.kind && a.truth == b.truth && a.number == b.number && a.text == b.text;
+    };
+    return program_->code == other.program_->code &&
+           std::ranges::equal(program_->literals, other.program_->literals, same_value) &&
+           std::ranges::equal(program_->names, other.program_->names, equals_ignoring_case);
 }
 
 }  // namespace skerry::route

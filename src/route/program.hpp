@@ -50,6 +50,7 @@ struct Instruction {
     Op op;
     std::uint32_t operand{0};
     std::uint32_t extra{0};
+    bool operator==(const Instruction&) const = default;
 };
 
 struct Program {

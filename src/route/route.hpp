@@ -59,8 +59,10 @@ public:
     [[nodiscard]] static Condition always();
 
     [[nodiscard]] Truth evaluate(const MessageView& message) const;
-    // Whatever the message is, when the condition looks at none of it.
+    // What it is for every message, when that shows without one: it looks at none, or is no comparison ("WHERE level").
     [[nodiscard]] std::optional<Truth> constant() const;
+    // Says the same in other words at most: blanks, parentheses, case of names. Of conditions of one set of routes.
+    [[nodiscard]] bool same_as(const Condition& other) const;
 
     explicit Condition(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 

@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <string>
+#include <vector>
 
 using namespace skerry;
 
@@ -51,6 +52,24 @@ void in_the_body(benchmark::State& state) {
     with_body.body = body();
     evaluate(state, "$body.machine.temperature > 80", with_body);
 }
+// Five routes ask for five values: the body is read once.
+void five_in_the_body(benchmark::State& state) {
+    auto with_body = message();
+    with_body.body = body();
+    route::RouteSet set;
+    std::vector<route::Route> routes;
+    for (const auto* const condition :
+         {"$body.machine.temperature > 80", "$body.machine.state = 'running'", "$body.device = 'pump-17'",
+          "$body.readings[11].value = 21.5", "starts_with($body.log[0], 'line')"})
+        routes.push_back(set.compile(std::string("FROM /* WHERE ") + condition + " INTO $upstream").value());
+    std::int64_t matched = 0;
+    for (auto _ : state) {
+        const route::MessageView view(with_body);
+        for (const auto& route : routes) matched += route::matches(route, view) ? 1 : 0;
+    }
+    if (matched != 5 * state.iterations()) state.SkipWithError("not all routes match");
+    state.SetItemsProcessed(state.iterations());
+}
 void whole_route(benchmark::State& state) {
     const auto made = message();
     const auto route = route::compile("FROM /messages/modules/sensor/* WHERE class = 'a' INTO $upstream").value();
@@ -63,5 +82,6 @@ void whole_route(benchmark::State& state) {
 BENCHMARK(one_property);
 BENCHMARK(two_properties);
 BENCHMARK(in_the_body);
+BENCHMARK(five_in_the_body);
 BENCHMARK(whole_route);
 }  // namespace

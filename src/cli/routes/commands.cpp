@@ -109,6 +109,8 @@ Result<model::Message> load_message(const Arguments& arguments, storage::Files& 
     }
     if (!arguments.module.empty()) message->set_system_property("connectionModuleId", arguments.module);
     if (!arguments.output.empty()) message->set_system_property("outputName", arguments.output);
+    if (message->system_property("outputName") && !message->system_property("connectionModuleId"))
+        return fail(Errc::malformed, "only modules have outputs: say with --module which one sends");
     return message;
 }
 

@@ -112,19 +112,28 @@ TEST_CASE("lint names what can't work") {
         "receiver": "FROM /messages/modules/sensor/* INTO BrokeredEndpoint('/modules/gone/inputs/in')",
         "never": "FROM /messages/events INTO $upstream",
         "constant": "FROM /messages/* WHERE 1 = 2 INTO $upstream",
+        "bare": "FROM /messages/* WHERE level INTO $upstream",
+        "middle": "FROM /messages/modules/*/outputs/o INTO $upstream",
         "first": "FROM /messages/modules/sensor/* INTO $upstream",
-        "second": "FROM  /messages/modules/sensor/*  INTO $upstream"})j"));
-    CHECK(findings.size() == 6);
+        "second": "FROM  /messages/modules/Sensor/* where (true)  INTO $upstream",
+        "other": "FROM /messages/modules/sensor/* WHERE $body.a = 'x' INTO $upstream",
+        "another": "FROM /messages/modules/sensor/* WHERE $body.b = 'x' INTO $upstream",
+        "again": "FROM /messages/modules/sensor/* WHERE ($body.b)=\"x\" INTO $upstream"})j"));
+    CHECK(findings.size() == 9);
     CHECK(finds(findings, "syntax", "column"));
     CHECK(finds(findings, "sender", "no module 'sensr' to send"));
     CHECK(finds(findings, "receiver", "no module 'gone' to receive"));
     CHECK(finds(findings, "never", "no message comes from /messages/events/"));
     CHECK(finds(findings, "constant", "its condition is always false"));
+    CHECK(finds(findings, "bare", "its condition is always undefined"));
+    CHECK(finds(findings, "middle", "'*' stands for anything only at the end"));
     CHECK(finds(findings, "second", "the same as route 'first'"));
+    CHECK(finds(findings, "another", "the same as route 'again'"));
 }
 
 TEST_CASE("lint sees messages go round, once for each circle") {
     const auto findings = lint(deployment(R"j({
+        "there too": "FROM /messages/modules/sensor/outputs/p INTO BrokeredEndpoint('/modules/filter/inputs/in')",
         "there": "FROM /messages/modules/sensor/outputs/o INTO BrokeredEndpoint('/modules/filter/inputs/in')",
         "back": "FROM /messages/modules/Filter/* INTO BrokeredEndpoint('/modules/sensor/inputs/in')",
         "self": "FROM /messages/modules/sensor/outputs/x INTO BrokeredEndpoint('/modules/sensor/inputs/in')"})j"));

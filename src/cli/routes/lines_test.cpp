@@ -22,6 +22,8 @@ TEST_CASE("a line that can't be evaluated is answered with what is wrong with it
     CHECK(error(R"({"condition":"a ="})").starts_with(R"({"error":"column )"));
     CHECK(error(R"({"condition":"true","message":1})") == R"({"error":"message must be an object"})");
     CHECK(error(R"({"condition":"true","message":{"body":{}}})") == R"({"error":"message.body must be a string"})");
+    CHECK(error(R"({"condition":"true","message":{"propertys":{}}})") ==
+          R"({"error":"message.propertys is unknown; a message has body, properties and systemProperties"})");
     CHECK(error(R"({"condition":"true","message":{"properties":{"a":1}}})") ==
           R"({"error":"message.properties.a must be a string or null"})");
 }

@@ -6,7 +6,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -46,21 +45,6 @@ bool is_known_source(const std::vector<std::string_view>& parts) {
     return true;
 }
 
-// Blanks count in quotes only.
-std::string without_blanks(std::string_view text) {
-    std::string out;
-    char quote = 0;
-    for (const char c : text) {
-        if (quote == 0 && (c == ' ' || c == '\t' || c == '\n' || c == '\r')) continue;
-        out += c;
-        if (quote == c)
-            quote = 0;
-        else if (quote == 0 && (c == '\'' || c == '"'))
-            quote = c;
-    }
-    return out;
-}
-
 class Linter {
 public:
     explicit Linter(const DeploymentRoutes& deployment) : deployment_(deployment) {}
@@ -89,7 +73,8 @@ private:
 
     void check_modules(const NamedRoute& route) {
         const auto from = module_of(parts_of(route.compiled.source));
-        if (from && !has_module(*from)) say(route, fmt::format("the deployment has no module '{}' to send", *from));
+        if (from && *from != "*" && !has_module(*from))
+            say(route, fmt::format("the deployment has no module '{}' to send", *from));
         const auto* const to = std::get_if<route::ModuleInput>(&route.compiled.endpoint);
         if (to != nullptr && !has_module(to->module))
             say(route, fmt::format("the deployment has no module '{}' to receive: its messages would wait in the store",
@@ -97,20 +82,30 @@ private:
     }
 
     void check_matches(const NamedRoute& route) {
-        if (!is_known_source(parts_of(route.compiled.source)))
+        if (route.compiled.source.find('*') != std::string::npos)
+            say(route,
+                fmt::format("it never matches: '*' stands for anything only at the end of a source, not within {}",
+                            route.compiled.source));
+        else if (!is_known_source(parts_of(route.compiled.source)))
             say(route, fmt::format("it never matches: no message comes from {}; sources are /messages/*, "
                                    "/messages/modules/<module>/outputs/<output> and /twinChangeNotifications/*",
                                    route.compiled.source));
         const auto constant = route.compiled.condition.constant();
-        if (constant && *constant != route::Truth::yes)
-            say(route, fmt::format("it never matches: its condition is always {}", route::name_of(*constant)));
+        if (constant == route::Truth::no) say(route, "it never matches: its condition is always false");
+        if (constant == route::Truth::undefined)
+            say(route,
+                "it never matches: its condition is always undefined; a value alone is no condition, compare it");
     }
 
     void check_twice(const NamedRoute& route) {
-        const auto [first, is_new] = texts_.try_emplace(without_blanks(route.config.text), &route);
-        if (!is_new)
-            say(route,
-                fmt::format("it says the same as route '{}': one of them is enough", first->second->config.name));
+        const auto same = [&](const NamedRoute& other) {
+            return &other != &route && equals_ignoring_case(other.compiled.source, route.compiled.source) &&
+                   other.compiled.endpoint == route.compiled.endpoint &&
+                   other.compiled.condition.same_as(route.compiled.condition);
+        };
+        const auto first = std::ranges::find_if(deployment_.routes, same);
+        if (first != deployment_.routes.end() && &*first < &route)
+            say(route, fmt::format("it says the same as route '{}': one of them is enough", first->config.name));
     }
 
     // A module that receives what it causes may send for ever; which output answers which input, only it knows.
@@ -156,18 +151,17 @@ private:
         }
         modules.push_back(start);
         routes.push_back(last.route->config.name);
-        auto text = fmt::format("messages may go round for ever: {} (routes {})", fmt::join(modules, " -> "),
-                                fmt::join(routes, ", "));
-        const bool known = std::ranges::any_of(findings_, [&](const Finding& other) { return other.text == text; });
-        if (!known) findings_.push_back({routes.front(), std::move(text)});
+        if (!circles_.insert(modules).second) return;
+        findings_.push_back({routes.front(), fmt::format("messages may go round for ever: {} (routes {})",
+                                                         fmt::join(modules, " -> "), fmt::join(routes, ", "))});
     }
 
     const DeploymentRoutes& deployment_;
     std::vector<Finding> findings_;
-    std::map<std::string, const NamedRoute*> texts_;
     std::vector<Edge> edges_;
     std::vector<const Edge*> path_;
     std::set<std::string> seen_;
+    std::set<std::vector<std::string>> circles_;  // those reported, by their modules
 };
 }  // namespace
 

@@ -34,6 +34,11 @@ Result<model::Message> read_message(const json::value& json) {
     model::Message message;
     if (!json.is_object()) return fail(Errc::malformed, "message must be an object");
     const auto& object = json.get_object();
+    for (const auto& [key, value] : object)  // a slip in a name would change what conditions see
+        if (key != "body" && key != "properties" && key != "systemProperties")
+            return fail(Errc::malformed,
+                        fmt::format("message.{} is unknown; a message has body, properties and systemProperties",
+                                    std::string_view(key.data(), key.size())));
     if (const auto* const body = object.if_contains("body"); body != nullptr && !body->is_null()) {
         if (!body->is_string()) return fail(Errc::malformed, "message.body must be a string");
         message.body = std::string(body->get_string());
