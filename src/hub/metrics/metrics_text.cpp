@@ -168,10 +168,10 @@ void Metrics::write_queues(Exposition& out, const std::vector<QueueStatus>& stat
         total.oldest = std::max(total.oldest, queue.oldest);  // any is more than none
     }
     const auto labels = [](const auto& key) {
-        return labelled({{"endpoint", key.first}, {"priority", std::to_string(key.second)}});
+        return label_text({{"endpoint", key.first}, {"priority", std::to_string(key.second)}});
     };
     out.family("edgehub_queue_length", "gauge", "Messages that wait for delivery");
-    for (const auto& [key, total] : totals) out.sample(labels(key), total.length);
+    for (const auto& [key, total] : totals) out.sample(labels(key).append(telemetry), total.length);
     out.family("skerry_hub_queue_oldest_message_age_seconds", "gauge",
                "How long the first message has waited; 0 in an empty queue");
     for (const auto& [key, total] : totals)
