@@ -30,9 +30,12 @@ export class ContainerWorld extends World {
   }
 
   async close() {
-    if (this.daemon) await this.killDaemon();
-    await this.engine.close();
-    await super.close();
+    try {
+      if (this.daemon) await this.killDaemon();
+      await this.engine.close();
+    } finally {
+      await super.close();
+    }
   }
   async story() { return `${await super.story()}--- dockerd\n${this.engine.story()}\n`; }
 }

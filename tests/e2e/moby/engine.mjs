@@ -83,10 +83,19 @@ export class Engine {
 
   async close() {
     await this.stopRegistry();
-    if (this.daemon) await this.stop();
-    if (process.env.SKERRY_KEEP) console.error(`kept ${this.run}`);
-    else fs.rmSync(this.run, { recursive: true, force: true });
-    fs.rmSync(this.data, { recursive: true, force: true });
+    if (this.daemon) {
+      await this.removeContainers().catch(() => { /* it does not run: its containers ended with it */ });
+      await this.stop();
+    }
+    if (process.env.SKERRY_KEEP) return void console.error(`kept ${this.run}`);
+    for (const folder of [this.run, this.data]) {
+      // What a killed dockerd left mounted goes with in_engine's namespaces, and the files after them.
+      try { fs.rmSync(folder, { recursive: true, force: true }); } catch { /* in_engine */ }
+    }
+  }
+  async removeContainers() {
+    const all = JSON.parse(await this.ask('GET', '/containers/json?all=true'));
+    await Promise.all(all.map(({ Id }) => this.request('DELETE', `/containers/${Id}?force=true&v=true`)));
   }
 
   // {status, text}; `body` is an object, or a stream.
@@ -113,9 +122,6 @@ export class Engine {
   }
 
   inspect(name) { return this.ask('GET', `/containers/${name}/json`); }
-  async names() {
-    return JSON.parse(await this.ask('GET', '/containers/json?all=true')).map(({ Names }) => Names[0].slice(1)).sort();
-  }
 
   // An image with our executables, a shell and what they are linked with; each role's image shares its one layer.
   async makeImages(names) {
