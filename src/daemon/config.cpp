@@ -8,6 +8,9 @@
 
 #include <fmt/format.h>
 
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -178,23 +181,72 @@ void read_edge_ca(Config& config, const Section& document) {
     static_cast<void>(renewal.text("retry"));
 }
 
+// [moby_runtime.network], as the engine takes it. Each entry of ipam.config: gateway, subnet, ip_range.
+boost::json::object network_settings(const Section& network) {
+    boost::json::object settings;
+    if (network.flag("ipv6").value_or(false)) settings["EnableIPv6"] = true;
+    const auto ipam = network.object("ipam");
+    const auto* const list = ipam.if_contains("config");
+    if (list == nullptr) return settings;
+    boost::json::array entries;
+    const auto entry_of = [&](const boost::json::value& entry) {
+        boost::json::object out;
+        for (const auto& [key, name] :
+             {std::pair("gateway", "Gateway"), std::pair("subnet", "Subnet"), std::pair("ip_range", "IPRange")}) {
+            const auto* const text = entry.is_object() ? entry.get_object().if_contains(key) : nullptr;
+            if (text != nullptr && text->is_string()) out[name] = *text;
+        }
+        if (out.empty()) network.complain("ipam", "config must be a list of { subnet, gateway, ip_range }");
+        entries.push_back(std::move(out));
+    };
+    if (!list->is_array())
+        network.complain("ipam", "config must be a list of { subnet, gateway, ip_range }");
+    else
+        std::ranges::for_each(list->get_array(), entry_of);
+    settings["IPAM"] = boost::json::object{{"Driver", "default"}, {"Config", std::move(entries)}};
+    return settings;
+}
+
+MobyConfig read_moby(const Section& section) {
+    MobyConfig moby;
+    if (const auto uri = section.text("uri")) {
+        if (const auto path = unix_path(*uri))
+            moby.socket = *path;
+        else
+            section.complain("uri", "must be unix:///path");
+    }
+    const auto* const network = section.value("network");  // a name or a table
+    if (network != nullptr && network->is_object()) {
+        const auto table = section.section("network");
+        moby.network = table.text("name").value_or(moby.network);
+        moby.network_settings = network_settings(table);
+    } else {
+        moby.network = section.text("network").value_or(moby.network);
+    }
+    if (moby.network.empty()) section.complain("network", "must have a name");
+    return moby;
+}
+
 void read_skerry(Config& config, const Section& document) {
     const auto skerry = document.section("skerry");
     if (auto home = skerry.text("home")) config.home = *home;
     if (!config.home.is_absolute()) skerry.complain("home", "must be an absolute path");
     const auto engine = skerry.section("engine");
-    const auto type = engine.text("type").value_or("process");
+    // A file of the existing runtime names its engine in [moby_runtime], and means it.
+    const bool has_moby = document.has("moby_runtime");
+    const auto type = engine.text("type").value_or(has_moby ? "moby" : "process");
     if (type == "moby" || type == "docker")
-        engine.complain("type", fmt::format(not_here, "containers (issue \"Moby\"); use type = \"process\""));
+        config.moby = read_moby(document.section("moby_runtime"));
     else if (type != "process")
-        engine.complain("type", "must be \"process\"");
+        engine.complain("type", "must be \"process\" or \"moby\"");
+    else
+        static_cast<void>(document.object("moby_runtime"));
     config.bundles = engine.text("bundles").value_or((config.home / "bundles").native());
     if (!config.bundles.is_absolute()) engine.complain("bundles", "must be an absolute path");
 }
 
 // Keys of the existing runtime that this build knows and has no use for.
 void note_without_effect(Config& config, const Section& document) {
-    static_cast<void>(document.object("moby_runtime"));
     for (const auto* key : {"aziot_keys", "preloaded_keys", "preloaded_certs", "cert_issuance", "tpm", "localid",
                             "image_garbage_collection", "aziot_max_requests"}) {
         if (!document.object(key).empty())
@@ -202,8 +254,7 @@ void note_without_effect(Config& config, const Section& document) {
     }
     for (const auto* key : {"auto_reprovisioning_mode", "additional_info"})
         if (document.text(key)) config.warnings.push_back(std::string(key) + ": has no effect in this build");
-    for (const auto* key : {"allow_elevated_docker_permissions", "prefer_module_identity_cache"})
-        static_cast<void>(document.flag(key));  // no containers; the cache always comes first
+    static_cast<void>(document.flag("prefer_module_identity_cache"));  // the cache always comes first
     for (const auto* key : {"cloud_timeout_sec", "cloud_retries"})
         static_cast<void>(document.integer(key, 0, 100'000));  // calls have limits of their own
 }
@@ -240,6 +291,7 @@ Result<Config> parse_config(std::string_view toml, std::string_view host_name) {
     read_watchdog(config, document);
     read_edge_ca(config, document);
     read_skerry(config, document);
+    config.may_be_elevated = document.flag("allow_elevated_docker_permissions").value_or(config.may_be_elevated);
     const auto limits = document.section("iotedge_max_requests");
     if (const auto most = limits.integer("management", 1, 10'000))
         config.management_connections = static_cast<std::size_t>(*most);

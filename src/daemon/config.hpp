@@ -7,6 +7,8 @@
 #include "model/module.hpp"
 #include "storage/files.hpp"
 
+#include <boost/json/object.hpp>
+
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -23,6 +25,13 @@ struct EdgeCaConfig {
     int days{90};
     int renew_at_percent{80};
     bool rotate_key{false};
+};
+
+// [moby_runtime]
+struct MobyConfig {
+    std::filesystem::path socket{"/var/run/docker.sock"};
+    std::string network{"azure-iot-edge"};
+    boost::json::object network_settings;  // as the engine takes them: EnableIPv6, IPAM
 };
 
 struct Config {
@@ -45,7 +54,9 @@ struct Config {
     std::size_t workload_connections{10};
 
     std::filesystem::path home{"/var/lib/aziot/edged"};
-    std::filesystem::path bundles;  // default: <home>/bundles
+    std::filesystem::path bundles;   // default: <home>/bundles
+    std::optional<MobyConfig> moby;  // modules are containers; absent: plain processes
+    bool may_be_elevated{true};      // allow_elevated_docker_permissions
 
     std::vector<std::string> warnings;
 };

@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <boost/json/serialize.hpp>
+
 #include <algorithm>
 
 using namespace skerry;
@@ -125,6 +127,40 @@ bundles = "/srv/bundles"
     CHECK(config->warnings.empty());
 }
 
+TEST_CASE("a file that names a container engine means it, unless [skerry.engine] says otherwise") {
+    const auto whole = agent + provisioning;
+    CHECK_FALSE(parse(whole)->moby);
+    CHECK_FALSE(parse(whole + "[moby_runtime]\n[skerry.engine]\ntype = \"process\"")->moby);
+    const auto named = parse(whole + "[skerry.engine]\ntype = \"moby\"");
+    REQUIRE(named);
+    REQUIRE(named->moby);
+    CHECK(named->moby->socket == "/var/run/docker.sock");
+    CHECK(named->moby->network == "azure-iot-edge");
+    CHECK(named->moby->network_settings.empty());
+    CHECK(named->may_be_elevated);
+
+    const auto config = parse("allow_elevated_docker_permissions = false\n" + whole + R"(
+[moby_runtime]
+uri = "unix:///run/podman.sock"
+[moby_runtime.network]
+name = "ours"
+ipv6 = true
+[[moby_runtime.network.ipam.config]]
+gateway = "10.1.0.1"
+subnet = "10.1.0.0/16"
+ip_range = "10.1.1.0/24"
+)");
+    REQUIRE_MESSAGE(config, config.error().text);
+    REQUIRE(config->moby);
+    CHECK(config->moby->socket == "/run/podman.sock");
+    CHECK(config->moby->network == "ours");
+    CHECK(boost::json::serialize(config->moby->network_settings) ==
+          R"({"EnableIPv6":true,"IPAM":{"Driver":"default","Config":[)"
+          R"({"Gateway":"10.1.0.1","Subnet":"10.1.0.0/16","IPRange":"10.1.1.0/24"}]}})");
+    CHECK_FALSE(config->may_be_elevated);
+    CHECK(config->warnings.empty());
+}
+
 TEST_CASE("a bad key is refused with its path and the reason") {
     struct Row {
         std::string text;
@@ -160,7 +196,10 @@ TEST_CASE("a bad key is refused with its path and the reason") {
         {whole + "[edge_ca.auto_renew]\nthreshold = \"80\"", "edge_ca.auto_renew.threshold: must be a percentage"},
         {whole + "[edge_ca]\nexpiry_days = 0", "edge_ca.expiry_days: must be a whole number from 1"},
         {whole + "[skerry]\nhome = \"relative\"", "skerry.home: must be an absolute path"},
-        {whole + "[skerry.engine]\ntype = \"moby\"", "skerry.engine.type: is not in this build yet: containers"},
+        {whole + "[skerry.engine]\ntype = \"podman\"", "skerry.engine.type: must be \"process\" or \"moby\""},
+        {whole + "[moby_runtime]\nuri = \"tcp://x\"", "moby_runtime.uri: must be unix:///path"},
+        {whole + "[moby_runtime]\nnetwork = \"\"", "moby_runtime.network: must have a name"},
+        {whole + "[moby_runtime.network.ipam]\nconfig = 5", "moby_runtime.network.ipam: config must be a list"},
         {whole + "[skerry]\nengine = 5", "skerry.engine: must be a section"},
         {"hostname = \n", "line 1, column"},
     };

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/task_scope.hpp"
+#include "base/timeout.hpp"
 #include "crypto/crypto.hpp"
 #include "daemon/config.hpp"
 #include "daemon/edge_ca.hpp"
@@ -13,6 +14,7 @@
 #include "daemon/unix_server.hpp"
 #include "daemon/watchdog.hpp"
 #include "daemon/workload_api.hpp"
+#include "engine/moby/moby_engine.hpp"
 #include "engine/process_engine.hpp"
 #include "engine/spawn.hpp"
 #include "net/tls.hpp"
@@ -61,8 +63,33 @@ struct Foundation {
     std::unique_ptr<storage::Database> database;
     Keys keys;
     EdgeCa ca;
-    std::unique_ptr<engine::ProcessEngine> engine;
+    std::unique_ptr<engine::Engine> engine;
 };
+
+std::unique_ptr<engine::Engine> make_containers(Platform platform, const Config& config) {
+    engine::MobyEngineOptions options;
+    options.socket = config.moby->socket;
+    options.network = config.moby->network;
+    options.network_settings = config.moby->network_settings;
+    options.host_name = config.hostname;
+    options.may_be_elevated = config.may_be_elevated;
+    options.socket_folder = [home = config.home](std::string_view name) { return socket_folder(home, name); };
+    options.storage_folder = [home = config.home](std::string_view name) {
+        return keeps_state(name) ? std::optional(storage_folder(home, name)) : std::nullopt;
+    };
+    return engine::make_moby_engine(std::move(options), platform);
+}
+
+Result<std::unique_ptr<engine::Engine>> make_engine(const Options& options, Platform platform, const Config& config) {
+    if (config.moby) return make_containers(platform, config);
+    engine::ProcessEngineOptions out;
+    out.state = config.home / "engine";
+    out.bundles = config.bundles;
+    out.shim = options.shim;
+    out.socket_folder = [home = config.home](std::string_view name) { return socket_folder(home, name); };
+    out.storage_folder = [home = config.home](std::string_view name) { return storage_folder(home, name); };
+    return engine::make_process_engine(std::move(out), platform);
+}
 
 Result<Foundation> lay_foundation(const Options& options, Platform platform, Config config) {
     auto& files = platform.files;
@@ -83,12 +110,7 @@ Result<Foundation> lay_foundation(const Options& options, Platform platform, Con
     if (!keys) return std::unexpected(keys.error());
     auto ca = EdgeCa::open(files, platform.clock, config.home / "keys", config.edge_ca, config.device_id);
     if (!ca) return std::unexpected(ca.error());
-    engine::ProcessEngineOptions engine_options;
-    engine_options.state = config.home / "engine";
-    engine_options.bundles = config.bundles;
-    engine_options.shim = options.shim;
-    engine_options.socket_folder = [home = config.home](std::string_view name) { return socket_folder(home, name); };
-    auto engine = engine::make_process_engine(std::move(engine_options), platform);
+    auto engine = make_engine(options, platform, config);
     if (!engine) return std::unexpected(engine.error());
     return Foundation{std::move(*lock), std::move(config), std::move(trusted), std::move(*database),
                       std::move(*keys), std::move(*ca),    std::move(*engine)};
@@ -156,6 +178,7 @@ Result<> Daemon::listen() {
 
 Task<Result<>> Daemon::start() {
     const auto& config = base_.config;
+    co_await base_.engine->open();
     const auto changed = identities_.open(config.hub_host, config.device_id, config.parent_hostname, config.hostname);
     if (!changed) co_return std::unexpected(changed.error());
     if (*changed) {
@@ -220,6 +243,13 @@ Task<> Daemon::close(bool stop_modules) {
 }
 }  // namespace
 
+namespace {
+Task<Result<>> interrupted(Event& stop) {
+    co_await stop.wait();
+    co_return Result<>{};
+}
+}  // namespace
+
 Task<int> run_daemon(Options options, Platform platform, Event& stop) {
     auto config = load_config(platform.files, options.config);
     if (config)
@@ -237,9 +267,12 @@ Task<int> run_daemon(Options options, Platform platform, Event& stop) {
         co_return EXIT_FAILURE;
     }
     Daemon daemon(platform, std::move(*foundation), std::move(*registry));
-    const auto started = co_await daemon.start();
+    // The engine may be long in coming: a stop must not wait for it.
+    const auto started = co_await first_of<void>(daemon.start(), interrupted(stop));
     int status = EXIT_FAILURE;
-    if (started)
+    if (stop.is_set())
+        status = EXIT_SUCCESS;
+    else if (started)
         status = co_await daemon.run(stop);
     else
         log::fatal("the daemon can't start: {}", started.error().text);

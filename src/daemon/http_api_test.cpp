@@ -89,5 +89,5 @@ TEST_CASE("the machine is described from its files") {
     CHECK(system.at("cpus").get_int64() > 0);
     CHECK(system.at("total_memory").to_number<std::uint64_t>() > 0);
     CHECK(system.at("server_version") == "x");
-    CHECK(describe_resources(*files, "/", 5s).at("process_uptime") == 5);
+    CHECK(describe_resources(*files, "/", 5s, {}).at("process_uptime") == 5);
 }

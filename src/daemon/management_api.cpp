@@ -194,8 +194,10 @@ Task<HttpResponse> ManagementApi::system_info(Call) {
 }
 
 Task<HttpResponse> ManagementApi::system_resources(Call) {
-    co_return daemon::answer(200,
-                             describe_resources(platform_.files, config_.home, platform_.clock.steady() - started_));
+    const auto statistics = co_await modules_.engine().statistics();
+    if (!statistics) log::warn("{}", statistics.error().text);
+    co_return daemon::answer(200, describe_resources(platform_.files, config_.home, platform_.clock.steady() - started_,
+                                                     statistics.value_or(json::array{})));
 }
 
 Task<HttpResponse> ManagementApi::reprovision(Call) {

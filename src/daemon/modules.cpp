@@ -26,13 +26,6 @@ constexpr std::string_view hub_name = "edgeHub";
 constexpr std::string_view workload_file = "workload.sock";
 constexpr std::string_view management_file = "mgmt.sock";
 
-// Where a module's own files are: it outlives the module, as a volume does.
-fs::path storage_folder(const fs::path& home, std::string_view module) {
-    auto name = std::string(module);
-    if (name.starts_with('.')) name.insert(name.begin(), '_');
-    return home / "storage" / name;
-}
-
 bool sets_variable(const model::ModuleSpec& spec, std::string_view name) {
     if (std::ranges::any_of(spec.env, [&](const auto& entry) { return equals_ignoring_case(entry.first, name); }))
         return true;
@@ -51,6 +44,14 @@ fs::path socket_folder(const fs::path& home, std::string_view module) {
     return home / "mnt" / hex_encode(crypto::sha256(module)).substr(0, digits);
 }
 
+fs::path storage_folder(const fs::path& home, std::string_view module) {
+    auto name = std::string(module);
+    if (name.starts_with('.')) name.insert(name.begin(), '_');
+    return home / "storage" / name;
+}
+
+bool keeps_state(std::string_view module) { return module == agent_name || module == hub_name; }
+
 Result<> check_home(const fs::path& home) {
     const auto longest = (socket_folder(home, agent_name) / workload_file).native().size();
     constexpr auto limit = sizeof(sockaddr_un::sun_path) - 1;
@@ -62,7 +63,7 @@ Result<> check_home(const fs::path& home) {
                                      std::to_string(limit - (longest - home.native().size())) + " bytes at most");
 }
 
-Modules::Modules(Platform platform, const Config& config, engine::ProcessEngine& engine, Identities& identities,
+Modules::Modules(Platform platform, const Config& config, engine::Engine& engine, Identities& identities,
                  WorkloadApi& workload, net::HttpHandler management)
     : platform_(platform),
       config_(config),
@@ -123,14 +124,15 @@ void Modules::close_sockets(const std::string& name) {
 
 // The environment that only the daemon knows. The engine rewrites the addresses where a module can't have
 // /var/run/iotedge.
-Result<model::ModuleSpec> Modules::completed(model::ModuleSpec spec) const {
+Result<model::ModuleSpec> Modules::completed(model::ModuleSpec spec) {
     spec.env["IOTEDGE_WORKLOADURI"] = "unix:///var/run/iotedge/workload.sock";
     if (spec.name == agent_name) spec.env["IOTEDGE_MANAGEMENTURI"] = "unix:///var/run/iotedge/mgmt.sock";
-    const auto storage = storage_folder(config_.home, spec.name);
-    if (const auto made = platform_.files.make_folders(storage, 0700); !made) return std::unexpected(made.error());
-    if (!sets_variable(spec, "HOME")) spec.env["HOME"] = storage.native();
-    const bool keeps_state = spec.name == agent_name || spec.name == hub_name;
-    if (keeps_state && !sets_variable(spec, "StorageFolder")) spec.env["StorageFolder"] = storage.native();
+    const auto storage = engine_.storage(spec.name);
+    if (!storage) return std::unexpected(storage.error());
+    if (!*storage) return spec;
+    if (!sets_variable(spec, "HOME")) spec.env["HOME"] = (*storage)->native();
+    if (keeps_state(spec.name) && !sets_variable(spec, "StorageFolder"))
+        spec.env["StorageFolder"] = (*storage)->native();
     return spec;
 }
 
@@ -211,7 +213,7 @@ model::ModuleSpec Modules::bootstrap_spec(const KnownIdentity& agent) const {
     env["IOTEDGE_MODULEGENERATIONID"] = agent.generation;
     env["IOTEDGE_WORKLOADLISTEN_MNTURI"] = "unix://" + (config_.home / "mnt").native();
     env["Mode"] = "iotedged";
-    env["NetworkId"] = "azure-iot-edge";
+    env["NetworkId"] = config_.moby ? config_.moby->network : "azure-iot-edge";
     auto& labels = spec.create_options["Labels"];
     if (!labels.is_object()) labels = boost::json::object();
     labels.get_object()["net.azure-devices.edge.create-options"] = "{}";

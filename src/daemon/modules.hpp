@@ -9,8 +9,8 @@
 #include "daemon/identities.hpp"
 #include "daemon/unix_server.hpp"
 #include "daemon/workload_api.hpp"
+#include "engine/engine.hpp"
 #include "engine/keyed_lock.hpp"
-#include "engine/process_engine.hpp"
 
 #include <functional>
 #include <map>
@@ -22,13 +22,17 @@ namespace skerry::daemon {
 
 // <home>/mnt/<12 hex digits>: short, since a socket's path has 107 bytes at most.
 [[nodiscard]] std::filesystem::path socket_folder(const std::filesystem::path& home, std::string_view module);
+// Where a module's own files are: it outlives the module, as a volume does.
+[[nodiscard]] std::filesystem::path storage_folder(const std::filesystem::path& home, std::string_view module);
+// edgeAgent and edgeHub: they keep state that must outlive them.
+[[nodiscard]] bool keeps_state(std::string_view module);
 // Errc::malformed when the sockets in `home` would have too long paths, with the limit.
 [[nodiscard]] Result<> check_home(const std::filesystem::path& home);
 
 class Modules {
 public:
     // `management` answers on the agent's own management socket.
-    Modules(Platform platform, const Config& config, engine::ProcessEngine& engine, Identities& identities,
+    Modules(Platform platform, const Config& config, engine::Engine& engine, Identities& identities,
             WorkloadApi& workload, net::HttpHandler management);
 
     // Serves the sockets of all modules that there are.
@@ -61,7 +65,7 @@ private:
         std::unique_ptr<UnixServer> management;
     };
 
-    [[nodiscard]] Result<model::ModuleSpec> completed(model::ModuleSpec spec) const;
+    [[nodiscard]] Result<model::ModuleSpec> completed(model::ModuleSpec spec);
     [[nodiscard]] Task<Result<>> create_and_serve(model::ModuleSpec spec);
     [[nodiscard]] Task<Result<>> start_served(std::string name);
     [[nodiscard]] Task<Result<>> remove_served(std::string name);
@@ -73,7 +77,7 @@ private:
 
     Platform platform_;
     const Config& config_;
-    engine::ProcessEngine& engine_;
+    engine::Engine& engine_;
     Identities& identities_;
     WorkloadApi& workload_;
     net::HttpHandler management_;

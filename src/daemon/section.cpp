@@ -10,19 +10,17 @@ std::string Section::path_of(std::string_view key) const {
     return path_.empty() ? std::string(key) : path_ + '.' + std::string(key);
 }
 
-const json::value* Section::find(std::string_view key) const {
+const json::value* Section::value(std::string_view key) const {
     reading_->known.insert(path_of(key));
     return object_ == nullptr ? nullptr : object_->if_contains(key);
 }
-
-bool Section::has(std::string_view key) const { return find(key) != nullptr; }
 
 void Section::complain(std::string_view key, std::string_view problem) const {
     reading_->errors.push_back(path_of(key) + ": " + std::string(problem));
 }
 
 std::optional<std::string> Section::text(std::string_view key) const {
-    const auto* const found = find(key);
+    const auto* const found = value(key);
     if (found == nullptr) return std::nullopt;
     if (found->is_string()) return std::string(found->get_string());
     complain(key, "must be a string");
@@ -30,7 +28,7 @@ std::optional<std::string> Section::text(std::string_view key) const {
 }
 
 std::optional<std::int64_t> Section::integer(std::string_view key, std::int64_t least, std::int64_t most) const {
-    const auto* const found = find(key);
+    const auto* const found = value(key);
     if (found == nullptr) return std::nullopt;
     if (found->is_int64() && found->get_int64() >= least && found->get_int64() <= most) return found->get_int64();
     complain(key, "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
@@ -38,7 +36,7 @@ std::optional<std::int64_t> Section::integer(std::string_view key, std::int64_t 
 }
 
 std::optional<bool> Section::flag(std::string_view key) const {
-    const auto* const found = find(key);
+    const auto* const found = value(key);
     if (found == nullptr) return std::nullopt;
     if (found->is_bool()) return found->get_bool();
     complain(key, "must be true or false");
@@ -54,7 +52,7 @@ std::map<std::string, std::string> Section::texts() const {
 }
 
 Section Section::section(std::string_view key) const {
-    const auto* const found = find(key);
+    const auto* const found = value(key);
     if (found != nullptr && !found->is_object()) complain(key, "must be a section");
     const auto* const object = found != nullptr && found->is_object() ? &found->get_object() : nullptr;
     return Section(object, reading_, path_of(key));
@@ -80,7 +78,7 @@ void find_unknown(const json::object& object, const std::string& path, const Rea
 }  // namespace
 
 json::object Section::object(std::string_view key) const {
-    const auto* const found = find(key);
+    const auto* const found = value(key);
     if (found == nullptr) return {};
     mark_all(*found, path_of(key), *reading_);
     if (found->is_object()) return found->get_object();

@@ -37,7 +37,9 @@ public:
     [[nodiscard]] Section section(std::string_view key) const;
     // The whole object, with everything in it taken as known; empty when absent.
     [[nodiscard]] boost::json::object object(std::string_view key) const;
-    [[nodiscard]] bool has(std::string_view key) const;
+    [[nodiscard]] bool has(std::string_view key) const { return value(key) != nullptr; }
+    // The member as it is; nullptr when absent.
+    [[nodiscard]] const boost::json::value* value(std::string_view key) const;
     [[nodiscard]] bool exists() const { return object_ != nullptr; }
 
     void complain(std::string_view key, std::string_view problem) const;
@@ -46,7 +48,6 @@ public:
 private:
     Section(const boost::json::object* object, Reading* reading, std::string path)
         : object_(object), reading_(reading), path_(std::move(path)) {}
-    [[nodiscard]] const boost::json::value* find(std::string_view key) const;
 
     const boost::json::object* object_;
     Reading* reading_;

@@ -1,6 +1,6 @@
 #include "daemon/system_info.hpp"
 
-#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 #include <sys/utsname.h>
@@ -88,7 +88,7 @@ boost::json::object describe_system(storage::Files& files, const boost::json::ob
 }
 
 boost::json::object describe_resources(storage::Files& files, const std::filesystem::path& home,
-                                       Duration process_uptime) {
+                                       Duration process_uptime, const boost::json::array& statistics) {
     const auto memory = text_of(files, "/proc/meminfo");
     const auto total = meminfo_bytes(memory, "MemTotal");
     const auto available = meminfo_bytes(memory, "MemAvailable");
@@ -107,7 +107,7 @@ boost::json::object describe_resources(storage::Files& files, const std::filesys
             {"used_ram", total - std::min(available, total)},
             {"total_ram", total},
             {"disks", std::move(disks)},
-            {"docker_stats", "[]"}};
+            {"docker_stats", boost::json::serialize(statistics)}};
 }
 
 }  // namespace skerry::daemon

@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "storage/files.hpp"
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include <filesystem>
@@ -14,8 +15,9 @@
 namespace skerry::daemon {
 
 [[nodiscard]] boost::json::object describe_system(storage::Files& files, const boost::json::object& engine);
+// `statistics` as the engine gives them; sent as a text, as clients expect.
 [[nodiscard]] boost::json::object describe_resources(storage::Files& files, const std::filesystem::path& home,
-                                                     Duration process_uptime);
+                                                     Duration process_uptime, const boost::json::array& statistics);
 
 // The value of KEY=value or KEY="value" in /etc/os-release; empty when absent. Pure.
 [[nodiscard]] std::string os_release_value(std::string_view text, std::string_view key);

@@ -135,6 +135,9 @@ Result<> read_run(const json::object& run, model::ModuleStatus& status) {
     if (!description) return wrong("status.runtimeStatus.description", "a text");
     status.state = model::parse_runtime_state(*state);
     status.description = description->value_or("");
+    const auto health = optional_text(*runtime, "health");
+    if (!health) return wrong("status.runtimeStatus.health", "a text");
+    status.health = model::parse_health(health->value_or(""));
     status.started = time_of(run, "startTime");
     const auto exit = optional_object(run, "exitStatus");
     if (!exit) return wrong("status.exitStatus", "an object");
@@ -179,6 +182,7 @@ Result<model::ModuleSpec> parse_module_spec(const json::object& json) {
 json::object to_json(const model::ModuleStatus& status) {
     json::object runtime{{"status", model::name_of(status.state)}};
     if (!status.description.empty()) runtime["description"] = status.description;
+    if (status.health != model::Health::none) runtime["health"] = model::name_of(status.health);
     json::object run{{"runtimeStatus", std::move(runtime)}};
     if (status.started) run["startTime"] = format_rfc3339(*status.started, 7);
     if (status.exited || status.exit_code) {

@@ -1,4 +1,4 @@
-// What runs modules: plain processes here, Moby in its own issue. The daemon sees only this.
+// What runs modules: plain processes, or containers of a Moby engine. The daemon sees only this.
 //
 // Promises: a module of a name exists at most once and never runs twice. Modules outlive the engine object and the
 //           daemon's process; a new engine on the same folder adopts them.
@@ -9,9 +9,12 @@
 #include "base/task.hpp"
 #include "model/module.hpp"
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +33,9 @@ class Engine {
 public:
     virtual ~Engine() = default;
 
+    // Waits until the engine can be used, for ever if need be, and says in the log what it waits for. Once, first.
+    [[nodiscard]] virtual Task<> open() = 0;
+
     // Makes the image ready (pull, or find the bundle). Errc::not_found when there is none.
     [[nodiscard]] virtual Task<Result<>> prepare(const model::ModuleSpec& spec) = 0;
     // Errc::conflict when the name exists. The module is stopped then.
@@ -44,13 +50,25 @@ public:
     [[nodiscard]] virtual Task<Result<std::vector<model::ModuleStatus>>> list() = 0;
     [[nodiscard]] virtual Task<Result<model::ModuleStatus>> inspect(std::string name) = 0;
     // Frames as Docker's: 1 byte stream (1 stdout, 2 stderr), 3 zero bytes, 4 bytes length big-endian, payload.
-    // Calls `on_frame` until the end, or (follow) until it returns false.
+    // A piece holds many frames, or a part of one. Calls `on_frame` until the end, or (follow) until it returns false.
     [[nodiscard]] virtual Task<Result<>> logs(std::string name, LogOptions options,
                                               std::function<Task<bool>(std::string)> on_frame) = 0;
     // Whether the process belongs to the module now (its process group, cgroup or container).
     [[nodiscard]] virtual bool owns_process(std::string_view name, pid_t process) = 0;
     // Waits until any module changed its state since the last call.
     [[nodiscard]] virtual Task<> wait_change() = 0;
+    // What modules use, as Docker's statistics; one object per running module that can be measured.
+    [[nodiscard]] virtual Task<Result<boost::json::array>> statistics() = 0;
+
+    // A listening socket that the module sees as /var/run/iotedge/<file>, and that outlives the daemon where it can:
+    // then this is the very socket of a module that runs. The descriptor is the caller's. Ask for a module that exists.
+    [[nodiscard]] virtual Result<int> listener(const std::string& name, const std::string& file) = 0;
+    // Where the module sees the folder of its own that outlives it, as a volume does; nullopt where it has none.
+    [[nodiscard]] virtual Result<std::optional<std::filesystem::path>> storage(const std::string& name) = 0;
+
+    // Stops watching; modules run on. Await it before the engine is destroyed.
+    [[nodiscard]] virtual Task<> close() = 0;
+
     // What the engine says of itself, for /systeminfo: {"server_version": …}.
     [[nodiscard]] virtual boost::json::object info() const = 0;
 };

@@ -66,7 +66,7 @@ Result<int> open_running(const ProcessId& id) {
     return fail(Errc::not_found, "the process has ended");
 }
 
-class Processes final : public ProcessEngine {
+class Processes final : public Engine {
 public:
     Processes(ProcessEngineOptions options, Platform platform)
         : options_(std::move(options)),
@@ -79,6 +79,7 @@ public:
 
     Result<> load();
 
+    Task<> open() override { co_return; }
     Task<Result<>> prepare(const model::ModuleSpec& spec) override;
     Task<Result<>> create(const model::ModuleSpec& spec) override;
     Task<Result<>> start(std::string name) override;
@@ -89,8 +90,10 @@ public:
     Task<Result<>> logs(std::string name, LogOptions options, std::function<Task<bool>(std::string)> on_frame) override;
     bool owns_process(std::string_view name, pid_t process) override;
     Task<> wait_change() override;
+    Task<Result<boost::json::array>> statistics() override { co_return boost::json::array{}; }
     boost::json::object info() const override { return {{"server_version", "processes"}}; }
     Result<int> listener(const std::string& name, const std::string& file) override;
+    Result<std::optional<fs::path>> storage(const std::string& name) override;
     Task<> close() override { co_await scope_.close(); }
 
 private:
@@ -438,9 +441,16 @@ Result<int> Processes::listener(const std::string& name, const std::string& file
     kept = std::move(*socket);
     return kept.copy();
 }
+
+Result<std::optional<fs::path>> Processes::storage(const std::string& name) {
+    if (!options_.storage_folder) return std::nullopt;
+    auto folder = options_.storage_folder(name);
+    if (const auto made = platform_.files.make_folders(folder, 0700); !made) return std::unexpected(made.error());
+    return folder;
+}
 }  // namespace
 
-Result<std::unique_ptr<ProcessEngine>> make_process_engine(ProcessEngineOptions options, Platform platform) {
+Result<std::unique_ptr<Engine>> make_process_engine(ProcessEngineOptions options, Platform platform) {
     auto engine = std::make_unique<Processes>(std::move(options), platform);
     if (const auto loaded = engine->load(); !loaded) return fail(loaded.error().while_doing("loading the modules"));
     return engine;

@@ -14,7 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace skerry::engine {
 
@@ -25,24 +25,15 @@ struct ProcessEngineOptions {
     std::filesystem::path shim{"/proc/self/exe"};
     // Where a module's sockets are: the folder that it sees as /var/run/iotedge. Unset: modules see the host's.
     std::function<std::filesystem::path(std::string_view name)> socket_folder;
+    // A module's own files; seen at the same path.
+    std::function<std::filesystem::path(std::string_view name)> storage_folder;
     std::uint64_t log_bytes{5 * 1024 * 1024};
     // The mounted cgroup hierarchies; elsewhere in tests. Empty: no limits can be applied.
     std::filesystem::path proc{"/proc"};
 };
 
-class ProcessEngine : public Engine {
-public:
-    // A listening socket at `socket_folder(name)/file`, which the module's shim holds from its next start on, so that
-    // clients can go on connecting while the daemon is away; of a running module, the very socket that its shim holds.
-    // The descriptor is the caller's. 4 sockets per module.
-    [[nodiscard]] virtual Result<int> listener(const std::string& name, const std::string& file) = 0;
-
-    // Stops watching; modules run on. Await it before the engine is destroyed.
-    [[nodiscard]] virtual Task<> close() = 0;
-};
-
-// Adopts what runs in `state`.
-[[nodiscard]] Result<std::unique_ptr<ProcessEngine>> make_process_engine(ProcessEngineOptions options,
-                                                                         Platform platform);
+// Adopts what runs in `state`. A module's sockets (4 at most) are held by its shim from its next start on, so that
+// clients can go on connecting while the daemon is away.
+[[nodiscard]] Result<std::unique_ptr<Engine>> make_process_engine(ProcessEngineOptions options, Platform platform);
 
 }  // namespace skerry::engine

@@ -51,10 +51,10 @@ struct World {
         out.socket_folder = [root = folder / "s"](std::string_view name) { return root / name; };
         return out;
     }
-    std::unique_ptr<ProcessEngine> engine(ProcessEngineOptions options) {
+    std::unique_ptr<Engine> engine(ProcessEngineOptions options) {
         return make_process_engine(std::move(options), platform()).value();
     }
-    std::unique_ptr<ProcessEngine> engine() { return engine(options()); }
+    std::unique_ptr<Engine> engine() { return engine(options()); }
 
     // A bundle that runs `script` with the folder of results as $1.
     void bundle(const std::string& image, const std::string& script) {

@@ -50,6 +50,10 @@ public:
     [[nodiscard]] Task<Result<codec::HttpResponse>> stream(codec::HttpRequest request,
                                                            std::function<bool(std::string_view)> on_body);
 
+    // The same at the taker's pace: nothing is read from the server while `on_body` waits. Holds 16 KB of the body.
+    [[nodiscard]] Task<Result<codec::HttpResponse>> relay(codec::HttpRequest request,
+                                                          std::function<Task<bool>(std::string)> on_body);
+
 private:
     struct State;
     std::unique_ptr<State> state_;

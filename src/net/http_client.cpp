@@ -11,7 +11,7 @@ namespace skerry::net {
 namespace {
 constexpr std::size_t read_bytes = 16 * 1024;
 
-using OnBody = std::function<bool(std::string_view)>;
+using OnBody = std::function<Task<bool>(std::string)>;
 
 // One request on one connection. `on_body` may be empty: then the answer comes as a whole.
 struct Exchange {
@@ -24,16 +24,14 @@ struct Exchange {
     bool answered{false};     // a first byte came back
     bool stopped{false};      // on_body wants no more
 
-    [[nodiscard]] Result<> hand_over() {
+    // What arrived of a 2xx body, for on_body; empty when there is nothing to hand over.
+    [[nodiscard]] Result<std::string> piece() {
         if (!on_body || !parser.has_head()) return {};
-        const auto piece = parser.take_body();
-        if (parser.head().status / 100 != 2) {
-            collected += piece;
-            if (collected.size() > body_limit)
-                return fail(Errc::full, fmt::format("the body is larger than {} bytes", body_limit));
-        } else if (!piece.empty()) {
-            stopped = !on_body(piece);
-        }
+        auto taken = parser.take_body();
+        if (parser.head().status / 100 == 2) return taken;
+        collected += taken;
+        if (collected.size() > body_limit)
+            return fail(Errc::full, fmt::format("the body is larger than {} bytes", body_limit));
         return {};
     }
 
@@ -58,7 +56,9 @@ Task<Result<codec::HttpResponse>> converse(Exchange& exchange) {
         }
         exchange.answered = exchange.answered || *got > 0;
         if (auto fed = exchange.parser.feed({buffer.data(), *got}); !fed) co_return fail(fed.error());
-        if (auto taken = exchange.hand_over(); !taken) co_return fail(taken.error());
+        auto piece = exchange.piece();
+        if (!piece) co_return fail(piece.error());
+        if (!piece->empty()) exchange.stopped = !co_await exchange.on_body(std::move(*piece));
     }
     co_return exchange.result();
 }
@@ -116,8 +116,21 @@ Task<Result<codec::HttpResponse>> HttpClient::exchange(codec::HttpRequest reques
     co_return response;
 }
 
+namespace {
+Task<bool> pass_on(const std::function<bool(std::string_view)>& on_body, std::string piece) {
+    co_return on_body(piece);
+}
+}  // namespace
+
 Task<Result<codec::HttpResponse>> HttpClient::stream(codec::HttpRequest request,
                                                      std::function<bool(std::string_view)> on_body) {
+    // `on_body` lives in this frame for as long as the exchange does.
+    co_return co_await state_->run(std::move(request),
+                                   [&on_body](std::string piece) { return pass_on(on_body, std::move(piece)); });
+}
+
+Task<Result<codec::HttpResponse>> HttpClient::relay(codec::HttpRequest request,
+                                                    std::function<Task<bool>(std::string)> on_body) {
     co_return co_await state_->run(std::move(request), std::move(on_body));
 }
 

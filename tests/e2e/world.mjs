@@ -46,6 +46,9 @@ export class World {
     this.bundles = path.join(this.root, 'bundles');
     this.management = path.join(this.root, 'mgmt.sock');
     this.device = 'edge-1';
+    this.cloudAddress = cloudAddress;
+    this.hostname = hubAddress;
+    this.hubEnv = { SKERRY_LISTEN: { value: hubAddress } };
     this.bundle('skerry/agent', [skerry, 'agent']);
     this.bundle('skerry/hub', [skerry, 'hub']);
     this.bundle('skerry/sensor', [path.join(samples, 'sensor')]);
@@ -90,7 +93,7 @@ export class World {
 
   async startCloud() {
     this.cloud = this.start('cloud',
-      ['cloud', 'serve', '--data', this.cloudData, '--listen', cloudAddress, '--hostname', cloudAddress]);
+      ['cloud', 'serve', '--data', this.cloudData, '--listen', this.cloudAddress, '--hostname', this.cloudAddress]);
     await until('the cloud answers', () => this.info());
   }
   async stopCloud(signal = 'SIGTERM') {
@@ -111,7 +114,7 @@ export class World {
     const info = this.info();
     const connection = this.cloudCli('device', 'connection-string', this.device).trim();
     fs.writeFileSync(path.join(this.root, 'config.toml'), [
-      `hostname = "${hubAddress}"`,
+      `hostname = "${this.hostname}"`,
       `trust_bundle_cert = "file://${info.caCertificate}"`,
       '[provisioning]', 'source = "manual"', `connection_string = "${connection}"`,
       '[agent]', 'name = "edgeAgent"', 'type = "docker"',
@@ -119,9 +122,12 @@ export class World {
       '[connect]', `management_uri = "unix://${this.management}"`,
       '[listen]', `management_uri = "unix://${this.management}"`,
       '[skerry]', `home = "${path.join(this.root, 'edge')}"`,
-      '[skerry.engine]', 'type = "process"', `bundles = "${this.bundles}"`,
+      ...this.engineConfig(),
     ].join('\n') + '\n');
   }
+
+  // The end of config.toml: which engine runs the modules.
+  engineConfig() { return ['[skerry.engine]', 'type = "process"', `bundles = "${this.bundles}"`]; }
 
   // A downstream device in this edge device's scope, behind its gateway.
   createLeaf(name) { this.cloudCli('device', 'create', name, '--parent', this.device); }
@@ -149,16 +155,16 @@ export class World {
   }
 
   // The deployment: routes and modules as given, agent and hub added.
-  deploy({ routes, modules = {}, twins = {}, hubEnv = {} }) {
+  deploy({ routes, modules = {}, twins = {}, hubEnv = {}, registryCredentials }) {
     const content = {
       $edgeAgent: { 'properties.desired': {
         schemaVersion: '1.1',
-        runtime: { type: 'docker', settings: {} },
+        runtime: { type: 'docker', settings: registryCredentials ? { registryCredentials } : {} },
         systemModules: {
           edgeAgent: { type: 'docker', settings: { image: 'skerry/agent:latest' } },
           edgeHub: { type: 'docker', status: 'running', restartPolicy: 'always', startupOrder: 0,
             settings: { image: 'skerry/hub:latest' },
-            env: { SKERRY_LISTEN: { value: hubAddress }, ...hubEnv } },
+            env: { ...this.hubEnv, ...hubEnv } },
         },
         modules,
       } },

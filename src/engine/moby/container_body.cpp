@@ -1,0 +1,195 @@
+#include "engine/moby/container_body.hpp"
+
+#include "base/encoding.hpp"
+#include "engine/json_fields.hpp"
+#include "engine/launch.hpp"
+#include "engine/moby/fields.hpp"
+#include "engine/moby/shapes.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/value.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace skerry::engine::moby {
+
+namespace json = boost::json;
+
+namespace {
+std::unexpected<Error> wrong(std::string_view option, std::string_view rule) {
+    return fail(Errc::malformed, std::string(option) + ": must be " + std::string(rule));
+}
+
+// A target inside a container, as far as it can be told by its text: "/run/x/" is "/var/run/x" on most systems, too.
+std::string target_of(std::string_view path) {
+    std::string target(path);
+    while (target.size() > 1 && target.back() == '/') target.pop_back();
+    return target.starts_with("/run/") ? "/var" + target : target;
+}
+
+bool is_ours(std::string_view target, std::string_view inner) {
+    const auto path = target_of(target);
+    return path == inner || path.starts_with(std::string(inner) + '/');
+}
+
+// "source:target[:mode]"
+std::string_view bind_target(std::string_view bind) {
+    const auto first = bind.find(':');
+    if (first == bind.npos) return bind;
+    bind.remove_prefix(first + 1);
+    return bind.substr(0, bind.find(':'));
+}
+
+std::string_view mount_target(json::value& mount) {
+    if (!mount.is_object()) return {};
+    auto* const target = find_member(mount.get_object(), "Target");
+    return target != nullptr && target->is_string() ? std::string_view(target->get_string()) : std::string_view();
+}
+
+// createOptions' variables win over the deployment's; sorted by name.
+Result<> merge_environment(json::object& body, const std::map<std::string, std::string>& environment) {
+    auto merged = environment;
+    if (auto* const own = find_member(body, "Env")) {
+        auto variables = environment_of(*own, "Env");
+        if (!variables) return std::unexpected(variables.error());
+        for (auto& [name, value] : *variables) merged[name] = std::move(value);
+    }
+    // Whatever its case was: one member must remain.
+    for (auto entry = body.begin(); entry != body.end();)
+        entry = equals_ignoring_case(std::string_view(entry->key()), "Env") ? body.erase(entry) : entry + 1;
+    json::array list;
+    for (const auto& [name, value] : merged) list.emplace_back(name + '=' + value);
+    body["Env"] = std::move(list);
+    return {};
+}
+
+Result<> add_labels(json::object& body, const std::string& image) {
+    auto* const labels = open_member(body, "Labels");
+    if (labels == nullptr) return wrong("Labels", "an object");
+    (*labels)[owner_label] = owner_value;
+    (*labels)[image_label] = image;
+    return {};
+}
+
+// Takes out what would lie on our folders: the existing agent binds single sockets there.
+Result<> add_binds(json::object& host, const Surroundings& surroundings) {
+    auto* binds = find_member(host, "Binds");
+    if (binds == nullptr) binds = &host["Binds"];
+    if (binds->is_null()) *binds = json::array();
+    if (!binds->is_array()) return wrong("HostConfig.Binds", "a list of texts");
+    auto& list = binds->get_array();
+    auto* const mounts = find_member(host, "Mounts");
+    auto* const mount_list = mounts == nullptr ? nullptr : mounts->if_array();
+    if (!std::ranges::all_of(list, &json::value::is_string)) return wrong("HostConfig.Binds", "a list of texts");
+    const auto takes = [](const json::value& bind, std::string_view inner) {
+        return is_ours(bind_target(bind.get_string()), inner);
+    };
+    if (!surroundings.socket_folder.empty()) {
+        json::array kept;
+        for (auto& bind : list)
+            if (!takes(bind, inner_socket_folder)) kept.push_back(std::move(bind));
+        list = std::move(kept);
+        if (mount_list != nullptr)
+            for (auto entry = mount_list->begin(); entry != mount_list->end();)
+                entry = is_ours(mount_target(*entry), inner_socket_folder) ? mount_list->erase(entry) : entry + 1;
+        list.emplace_back(surroundings.socket_folder + ':' + std::string(inner_socket_folder));
+    }
+    if (surroundings.storage.empty()) return {};
+    const bool taken = std::ranges::any_of(list, [&](const json::value& bind) { return takes(bind, inner_storage); }) ||
+                       (mount_list != nullptr && std::ranges::any_of(*mount_list, [](json::value& mount) {
+                            return is_ours(mount_target(mount), inner_storage);
+                        }));
+    if (!taken) list.emplace_back(surroundings.storage + ':' + std::string(inner_storage));
+    return {};
+}
+
+Result<> join_network(json::object& body, json::object& host, const Surroundings& surroundings) {
+    if (surroundings.network.empty()) return {};
+    auto* const mode = find_member(host, "NetworkMode");
+    const auto chosen = mode != nullptr && mode->is_string() ? std::string_view(mode->get_string()) : "";
+    if (!chosen.empty() && chosen != "default" && chosen != surroundings.network) return {};
+    auto* const networking = open_member(body, "NetworkingConfig");
+    if (networking == nullptr) return wrong("NetworkingConfig", "an object");
+    auto* const endpoints = find_member(*networking, "EndpointsConfig");
+    if (endpoints != nullptr && !endpoints->is_null()) {
+        if (!endpoints->is_object()) return wrong("NetworkingConfig.EndpointsConfig", "an object");
+        if (!endpoints->get_object().empty()) return {};
+    }
+    json::object endpoint;
+    if (!surroundings.aliases.empty())
+        endpoint["Aliases"] = json::array(surroundings.aliases.begin(), surroundings.aliases.end());
+    (endpoints == nullptr ? (*networking)["EndpointsConfig"] : *endpoints) =
+        json::object{{surroundings.network, std::move(endpoint)}};
+    if (chosen.empty()) {
+        if (mode != nullptr)
+            *mode = surroundings.network;
+        else
+            host["NetworkMode"] = surroundings.network;
+    }
+    return {};
+}
+
+// allow_elevated_docker_permissions = false
+Result<> drop_privileges(json::object& host, std::vector<std::string>& warnings) {
+    if (auto* const privileged = find_member(host, "Privileged"); privileged != nullptr && !is_unset(*privileged)) {
+        *privileged = false;
+        warnings.emplace_back("HostConfig.Privileged");
+    }
+    if (auto* const added = find_member(host, "CapAdd"); added != nullptr && !is_unset(*added)) {
+        *added = json::array();
+        warnings.emplace_back("HostConfig.CapAdd");
+    }
+    json::array dropped{"CHOWN", "SETUID"};
+    auto* const own = find_member(host, "CapDrop");
+    if (own != nullptr && !own->is_null()) {
+        const auto names = string_list(*own, "HostConfig.CapDrop");
+        if (!names) return std::unexpected(names.error());
+        for (const auto& name : *names) dropped.emplace_back(name);
+    }
+    (own == nullptr ? host["CapDrop"] : *own) = std::move(dropped);
+    return {};
+}
+}  // namespace
+
+Result<ContainerBody> make_container_body(const model::ModuleSpec& spec, const Surroundings& surroundings) {
+    ContainerBody out;
+    auto& body = out.json;
+    body = spec.create_options;
+    if (auto merged = merge_environment(body, spec.env); !merged) return std::unexpected(merged.error());
+    auto* const image = find_member(body, "Image");
+    (image == nullptr ? body["Image"] : *image) =
+        surroundings.image.empty() ? with_tag(spec.image) : surroundings.image;
+    if (auto added = add_labels(body, spec.image); !added) return std::unexpected(added.error());
+    // Room for both first: `host` must stay where it is while the other is made.
+    if (open_member(body, "NetworkingConfig") == nullptr) return wrong("NetworkingConfig", "an object");
+    auto* const host = open_member(body, "HostConfig");
+    if (host == nullptr) return wrong("HostConfig", "an object");
+    if (auto added = add_binds(*host, surroundings); !added) return std::unexpected(added.error());
+    if (!surroundings.may_be_elevated)
+        if (auto dropped = drop_privileges(*host, out.warnings); !dropped) return std::unexpected(dropped.error());
+    if (auto joined = join_network(body, *host, surroundings); !joined) return std::unexpected(joined.error());
+    return out;
+}
+
+std::string with_tag(std::string_view image) {
+    const auto slash = image.rfind('/');
+    const auto last = image.substr(slash == image.npos ? 0 : slash + 1);
+    return last.find(':') == last.npos && last.find('@') == last.npos ? std::string(image) + ":latest"
+                                                                      : std::string(image);
+}
+
+Result<> check_container_name(std::string_view name) {
+    const auto is_alphanumeric = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    };
+    const bool fits = name.size() >= 2 && is_alphanumeric(name.front()) && std::ranges::all_of(name, [&](char c) {
+                          return is_alphanumeric(c) || c == '_' || c == '.' || c == '-';
+                      });
+    if (fits) return {};
+    return fail(Errc::malformed, "module '" + std::string(name) +
+                                     "': a container's name has 2 or more letters, digits, '_', '.' or '-', and begins "
+                                     "with a letter or a digit; choose another name for the module");
+}
+
+}  // namespace skerry::engine::moby

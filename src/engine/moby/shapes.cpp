@@ -1,0 +1,261 @@
+#include "engine/moby/shapes.hpp"
+
+#include "engine/moby/fields.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+namespace skerry::engine::moby {
+
+namespace json = boost::json;
+
+namespace {
+constexpr std::size_t deepest = 64;
+constexpr std::size_t longest_text = 1000;
+constexpr std::size_t longest_probe = 200;
+
+std::unexpected<Error> unusable(std::string_view what) {
+    return fail(Errc::malformed, fmt::format("the engine's answer is not {}", what));
+}
+
+Result<json::value> parse(std::string_view body, std::string_view what) {
+    json::error_code failed;
+    json::parse_options options;
+    options.max_depth = deepest;
+    auto value = json::parse(body, failed, {}, options);
+    if (failed) return unusable(what);
+    return value;
+}
+
+Result<json::object> parse_an_object(std::string_view body, std::string_view what) {
+    auto value = parse(body, what);
+    if (!value) return std::unexpected(value.error());
+    if (!value->is_object()) return unusable(what);
+    return std::move(value->get_object());
+}
+
+Result<json::array> parse_an_array(std::string_view body, std::string_view what) {
+    auto value = parse(body, what);
+    if (!value) return std::unexpected(value.error());
+    if (!value->is_array()) return unusable(what);
+    return std::move(value->get_array());
+}
+
+std::string without_slash(std::string_view name) { return std::string(name.starts_with('/') ? name.substr(1) : name); }
+
+std::string cut(std::string_view text, std::size_t most) {
+    const auto first = std::min(text.find_first_not_of(" \t\r\n"), text.size());
+    text.remove_prefix(first);
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+    if (text.size() <= most) return std::string(text);
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
+    return std::string(text.substr(0, most)) + "…";
+}
+
+model::RuntimeState state_of(std::string_view status, int exit_code) {
+    using enum model::RuntimeState;
+    if (status == "running") return running;
+    if (status == "created" || status == "configured" || status == "initialized" || status == "paused" ||
+        status == "restarting")
+        return stopped;
+    if (status == "exited" || status == "stopped" || status == "stopping" || status == "removing")
+        return exit_code == 0 ? stopped : failed;
+    if (status == "dead") return dead;
+    return unknown;
+}
+
+// "unhealthy: what the last probe printed"
+std::string health_text(const json::object& health) {
+    const auto& log = array_at(health, "Log");
+    const auto* const last = log.empty() ? nullptr : log.back().if_object();
+    const auto output = last == nullptr ? std::string() : cut(text_at(*last, "Output"), longest_probe);
+    return output.empty() ? "unhealthy" : "unhealthy: " + output;
+}
+
+std::string describe(const json::object& state, std::string_view status, const model::ModuleStatus& module) {
+    if (module.state == model::RuntimeState::running)
+        return module.health == model::Health::unhealthy ? health_text(object_at(state, "Health")) : std::string();
+    if (flag_at(state, "OOMKilled")) return "killed: it used more memory than its limit";
+    if (auto error = cut(text_at(state, "Error"), longest_text); !error.empty()) return error;
+    if (status == "created") return "created, not started";
+    if (status == "paused" || status == "restarting" || status == "removing") return std::string(status);
+    if (!module.exit_code || *module.exit_code == 0) return {};
+    constexpr int signal_base = 128;
+    if (*module.exit_code > signal_base) return fmt::format("ended by signal {}", *module.exit_code - signal_base);
+    return fmt::format("ended with exit code {}", *module.exit_code);
+}
+
+void read_state(const json::object& state, model::ModuleStatus& module) {
+    const auto status = text_at(state, "Status");
+    const auto code = static_cast<int>(std::clamp<std::int64_t>(number_at(state, "ExitCode"), 0, 1'000'000));
+    module.state = state_of(status, code);
+    module.started = parse_rfc3339(text_at(state, "StartedAt"));
+    if (module.state == model::RuntimeState::running) {
+        // Docker says "none" of a container without a health check, Podman "".
+        module.health = model::parse_health(text_at(object_at(state, "Health"), "Status"));
+    } else if (auto finished = parse_rfc3339(text_at(state, "FinishedAt")); finished) {
+        module.exited = finished;
+        module.exit_code = code;
+    }
+    module.description = describe(state, status, module);
+}
+
+std::optional<std::pair<unsigned, unsigned>> api_numbers(std::string_view text) {
+    unsigned major = 0;
+    unsigned minor = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [dot, bad_major] = std::from_chars(text.data(), end, major);
+    if (bad_major != std::errc{} || dot == end || *dot != '.') return std::nullopt;
+    const auto [last, bad_minor] = std::from_chars(dot + 1, end, minor);
+    if (bad_minor != std::errc{} || last != end) return std::nullopt;
+    return std::pair(major, minor);
+}
+
+Image image_of(const json::object& object) {
+    Image image;
+    image.id = text_at(object, "Id");
+    image.tags = texts_at(object, "RepoTags");
+    image.digests = texts_at(object, "RepoDigests");
+    image.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, number_at(object, "Size")));
+    const auto* const created = object.if_contains("Created");
+    if (created != nullptr && created->is_string()) {
+        image.created = parse_rfc3339(created->get_string());
+    } else if (const auto seconds = number_at(object, "Created"); seconds > 0) {
+        constexpr std::int64_t latest = 9'000'000'000;  // WallTime ends in 2262
+        image.created = WallTime(std::chrono::seconds(std::min(seconds, latest)));
+    }
+    return image;
+}
+}  // namespace
+
+Errc code_of(unsigned status) {
+    switch (status) {
+        case 400: return Errc::malformed;
+        case 401:
+        case 403: return Errc::unauthorized;
+        case 404: return Errc::not_found;
+        case 409: return Errc::conflict;
+        case 503: return Errc::unreachable;
+        default: return Errc::io;
+    }
+}
+
+std::string message_of(std::string_view body) {
+    if (const auto object = parse_an_object(body, "an object")) {
+        for (const auto* const name : {"message", "cause"})
+            if (auto text = text_at(*object, name); !text.empty()) return cut(text, longest_text);
+    }
+    return cut(body, longest_text);
+}
+
+Result<Container> parse_container(std::string_view body) {
+    const auto object = parse_an_object(body, "a container");
+    if (!object) return std::unexpected(object.error());
+    Container container;
+    container.id = text_at(*object, "Id");
+    const auto& state = object_at(*object, "State");
+    if (container.id.empty() || state.empty()) return unusable("a container: it lacks Id or State");
+    const auto& config = object_at(*object, "Config");
+    const auto& labels = object_at(config, "Labels");
+    container.tty = flag_at(config, "Tty");
+    auto& status = container.status;
+    status.name = without_slash(text_at(*object, "Name"));
+    status.image = text_at(labels, image_label);
+    if (status.image.empty()) status.image = text_at(config, "Image");
+    status.image_hash = text_at(*object, "Image");
+    status.create_options = json::object{{"Labels", labels}};
+    read_state(state, status);
+    return container;
+}
+
+Result<Created> parse_created(std::string_view body) {
+    const auto object = parse_an_object(body, "a new container");
+    if (!object) return std::unexpected(object.error());
+    Created created{text_at(*object, "Id"), texts_at(*object, "Warnings")};
+    if (created.id.empty()) return unusable("a new container: it lacks Id");
+    return created;
+}
+
+Result<std::vector<ListedContainer>> parse_containers(std::string_view body) {
+    const auto list = parse_an_array(body, "a list of containers");
+    if (!list) return std::unexpected(list.error());
+    std::vector<ListedContainer> containers;
+    for (const auto& entry : *list) {
+        const auto* const object = entry.if_object();
+        if (object == nullptr) return unusable("a list of containers");
+        const auto names = texts_at(*object, "Names");
+        // A linked container has more names, with the other one's in front: "/other/alias".
+        const auto own = std::ranges::find_if(names, [](const std::string& name) { return name.rfind('/') == 0; });
+        ListedContainer container{text_at(*object, "Id"), {}};
+        if (own != names.end()) container.name = without_slash(*own);
+        if (container.name.empty() && !names.empty()) container.name = without_slash(names.front());
+        if (container.id.empty() || container.name.empty()) return unusable("a list of containers with Id and Names");
+        containers.push_back(std::move(container));
+    }
+    return containers;
+}
+
+ContainerEvent parse_event(const json::object& line) {
+    const auto& actor = object_at(line, "Actor");
+    ContainerEvent event{text_at(line, "Action"), text_at(actor, "ID"),
+                         text_at(object_at(actor, "Attributes"), "name")};
+    if (event.action.empty()) event.action = text_at(line, "status");
+    if (event.id.empty()) event.id = text_at(line, "id");
+    return event;
+}
+
+Result<Image> parse_image(std::string_view body) {
+    const auto object = parse_an_object(body, "an image");
+    if (!object) return std::unexpected(object.error());
+    auto image = image_of(*object);
+    if (image.id.empty()) return unusable("an image: it lacks Id");
+    return image;
+}
+
+Result<std::vector<Image>> parse_images(std::string_view body) {
+    const auto list = parse_an_array(body, "a list of images");
+    if (!list) return std::unexpected(list.error());
+    std::vector<Image> images;
+    for (const auto& entry : *list) {
+        const auto* const object = entry.if_object();
+        if (object == nullptr) return unusable("a list of images");
+        images.push_back(image_of(*object));
+        if (images.back().id.empty()) return unusable("a list of images with Id");
+    }
+    return images;
+}
+
+Result<bool> has_network(std::string_view body, std::string_view name) {
+    const auto list = parse_an_array(body, "a list of networks");
+    if (!list) return std::unexpected(list.error());
+    return std::ranges::any_of(*list, [&](const json::value& entry) {
+        const auto* const object = entry.if_object();
+        return object != nullptr && (text_at(*object, "Name") == name || text_at(*object, "name") == name);
+    });
+}
+
+Result<Version> parse_version(std::string_view body) {
+    const auto object = parse_an_object(body, "a version");
+    if (!object) return std::unexpected(object.error());
+    Version version{text_at(*object, "Version"), text_at(*object, "ApiVersion"), text_at(*object, "MinAPIVersion")};
+    if (!api_numbers(version.api)) return unusable("a version: it lacks ApiVersion");
+    return version;
+}
+
+std::string api_to_speak(const Version& version) {
+    constexpr std::pair<unsigned, unsigned> ours{1, 41};
+    const auto newest = api_numbers(version.api);
+    const auto oldest = api_numbers(version.oldest_api);
+    if (newest && *newest < ours) return version.api;
+    if (oldest && *oldest > ours) return version.oldest_api;
+    return "1.41";
+}
+
+}  // namespace skerry::engine::moby

@@ -1,0 +1,85 @@
+// What a Moby engine answers (Docker Engine API 1.41), read into values.
+//
+// Promises: pure. Members that are absent, null or of another type than documented read as empty: Docker and Podman
+//           differ there. Only what can't be done without (a container's id, its state) is Errc::malformed.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "model/module.hpp"
+
+#include <boost/json/object.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace skerry::engine::moby {
+
+// Containers with this label are ours: the existing runtime's, so that either finds what the other made.
+inline constexpr std::string_view owner_label = "net.azure-devices.edge.owner";
+inline constexpr std::string_view owner_value = "Microsoft.Azure.Devices.Edge.Agent";
+inline constexpr std::string_view image_label = "net.azure-devices.edge.original-image";
+
+// What a status code of the engine means to us, and what its body says: {"message": …}, or the text, 1,000 bytes of it.
+[[nodiscard]] Errc code_of(unsigned status);
+[[nodiscard]] std::string message_of(std::string_view body);
+
+struct Container {
+    std::string id;
+    bool tty{false};
+    model::ModuleStatus status;
+};
+// GET /containers/{name}/json
+[[nodiscard]] Result<Container> parse_container(std::string_view body);
+
+struct Created {
+    std::string id;
+    std::vector<std::string> warnings;
+};
+// POST /containers/create
+[[nodiscard]] Result<Created> parse_created(std::string_view body);
+
+struct ListedContainer {
+    std::string id;
+    std::string name;
+};
+// GET /containers/json
+[[nodiscard]] Result<std::vector<ListedContainer>> parse_containers(std::string_view body);
+
+struct ContainerEvent {
+    std::string action;  // "start", "die", "health_status: healthy"
+    std::string id;
+    std::string name;
+};
+// A line of GET /events
+[[nodiscard]] ContainerEvent parse_event(const boost::json::object& line);
+
+struct Image {
+    std::string id;
+    std::vector<std::string> tags;     // "repository:tag"
+    std::vector<std::string> digests;  // "repository@sha256:…"
+    std::uint64_t bytes{0};
+    std::optional<WallTime> created;
+};
+// GET /images/{name}/json, and GET /images/json
+[[nodiscard]] Result<Image> parse_image(std::string_view body);
+[[nodiscard]] Result<std::vector<Image>> parse_images(std::string_view body);
+
+// GET /networks: whether one has exactly this name (the engine's own filter takes parts of names).
+[[nodiscard]] Result<bool> has_network(std::string_view body, std::string_view name);
+
+struct Version {
+    std::string server;  // "20.10.24"
+    std::string api;     // "1.41"
+    std::string oldest_api;
+    bool operator==(const Version&) const = default;
+};
+// GET /version
+[[nodiscard]] Result<Version> parse_version(std::string_view body);
+// The version to speak: 1.41 if the engine can, else the one of its own that is nearest.
+[[nodiscard]] std::string api_to_speak(const Version& version);
+
+}  // namespace skerry::engine::moby
