@@ -155,7 +155,6 @@ Result<> read_mqtt(const Reader& reader, MqttSettings& mqtt) {
              reader.number("mqttSettings__MaxPendingInboundAcknowledgements", mqtt.unacknowledged_publishes, 1, 65535),
              reader.time_span("mqttSettings__ConnectArrivalTimeout", mqtt.connect_arrival),
              reader.time_span("mqttSettings__MaxKeepAliveTimeout", mqtt.longest_keep_alive),
-             reader.flag("ClientCertAuthEnabled", mqtt.ask_for_client_certificate),
              read_plain_listen(reader, mqtt),
          })
         if (!read) return read;
@@ -200,6 +199,13 @@ Result<> read_limits(const Reader& reader, Settings& settings) {
          })
         if (!read) return read;
     return {};
+}
+
+Result<> read_authentication(const Reader& reader, Settings& settings) {
+    using enum AuthenticationMode;
+    if (auto read = reader.flag("ClientCertAuthEnabled", settings.mqtt.ask_for_client_certificate); !read) return read;
+    return reader.choice("AuthenticationMode", settings.authentication,
+                         {{"Scope", scope}, {"Cloud", cloud}, {"CloudAndScope", cloud_and_scope}});
 }
 
 Result<> read_store(const Reader& reader, Settings& settings) {
@@ -251,6 +257,7 @@ Result<Settings> read_settings(const daemonapi::Environment& environment) {
     if (auto read = read_http(reader, settings.http); !read) return fail(read.error());
     if (auto read = read_metrics(reader, settings.metrics, settings.mqtt.listen_address); !read)
         return fail(read.error());
+    if (auto read = read_authentication(reader, settings); !read) return fail(read.error());
     if (auto read = read_limits(reader, settings); !read) return fail(read.error());
     if (auto read = read_store(reader, settings); !read) return fail(read.error());
     return settings;

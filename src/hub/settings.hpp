@@ -41,6 +41,10 @@ struct MetricsSettings {
     Duration age{std::chrono::hours(1)};  // MetricsHistogramMaxAge, as h:mm:ss
 };
 
+// Who decides about a client's token (edge-hub.md 8.1): the scope as known here, the cloud, or the cloud when the scope
+// does not know better. Certificates are always the scope's.
+enum class AuthenticationMode { scope, cloud, cloud_and_scope };
+
 struct Settings {
     explicit Settings(model::Identity identity) : own(std::move(identity)) {}
 
@@ -61,7 +65,8 @@ struct Settings {
     MqttSettings mqtt;
     HttpSettings http;
     MetricsSettings metrics;
-    std::size_t most_clients{100};                          // MaxConnectedClients
+    AuthenticationMode authentication{AuthenticationMode::scope};  // AuthenticationMode=Scope|Cloud|CloudAndScope
+    std::size_t most_clients{100};                                 // MaxConnectedClients
     std::size_t input_window{100};                          // SKERRY_INPUT_WINDOW: deliveries without ack, per input
     std::string upstream_protocol;                          // UpstreamProtocol
     std::uint16_t upstream_mqtt_port{8883};                 // SKERRY_UPSTREAM_MQTT_PORT

@@ -57,6 +57,9 @@ TEST_CASE("names are found without case, nested ones with two underscores") {
     CHECK(with("storagefolder", "/var/lib/x").value().folder == std::filesystem::path("/var/lib/x/edgeHub"));
     CHECK(with("IOTEDGE_GATEWAYHOSTNAME", "parent").value().dial_host() == "parent");
     CHECK_FALSE(with("ClientCertAuthEnabled", "False").value().mqtt.ask_for_client_certificate);
+    CHECK(with("MaxConnectedClients", "1").value().authentication == AuthenticationMode::scope);
+    CHECK(with("authenticationmode", "cloud").value().authentication == AuthenticationMode::cloud);
+    CHECK(with("AuthenticationMode", "CloudAndScope").value().authentication == AuthenticationMode::cloud_and_scope);
 }
 
 TEST_CASE("how messages are kept can be set") {
@@ -89,6 +92,7 @@ TEST_CASE("what is missing or wrong is named, with what it must be") {
         {"mqttSettings__MaxKeepAliveTimeout", "10"},
         {"mqttSettings__MaxKeepAliveTimeout", "00:61:00"},
         {"ClientCertAuthEnabled", "yes"},
+        {"AuthenticationMode", "Edge"},
         {"SKERRY_DURABILITY", "ssd"},
         {"SKERRY_STORE_POLICY", "drop"},
         {"SKERRY_STORE_MAX_AGE", "0"},
