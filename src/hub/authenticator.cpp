@@ -1,67 +1,31 @@
 #include "hub/authenticator.hpp"
 
-#include "base/encoding.hpp"
 #include "hub/metrics/metrics.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace skerry::hub {
 
 namespace {
 
-constexpr auto clock_skew = std::chrono::minutes(5);
+bool on_behalf(const std::vector<std::string>& auth_chain) { return auth_chain.size() > 1; }
 
-bool signed_by(const iothub::SasToken& token, const iothub::ScopeIdentity* signer) {
-    if (!signer || !signer->enabled || signer->authentication_type != "sas") return false;
-    for (const auto* key : {&signer->keys.primary, &signer->keys.secondary}) {
-        const auto bytes = base64_decode(*key);
-        if (bytes && !bytes->empty() && iothub::is_signed_with(token, *bytes)) return true;
-    }
-    return false;
-}
-
-Result<> refuse_if_unusable(const model::Identity& claimed, const iothub::ScopeIdentity& known) {
-    if (!known.enabled) return fail(Errc::unauthorized, claimed.id() + " is disabled in the cloud");
-    return {};
+// The edge device that acts is the last of the chain, through its hub.
+Result<model::Identity> actor_of(const std::vector<std::string>& auth_chain) {
+    return model::Identity::module(auth_chain.back(), "$edgeHub");
 }
 
 }  // namespace
 
-Result<> check_token(const iothub::SasToken& token, const model::Identity& claimed, const iothub::ScopeIdentity* self,
-                     const iothub::ScopeIdentity* device, std::span<const std::string> hosts, WallTime now) {
-    if (!self) return fail(Errc::not_found, claimed.id() + " is not in this device's scope");
-    if (auto usable = refuse_if_unusable(claimed, *self); !usable) return usable;
-    if (claimed.is_module() && device && !device->enabled)
-        return fail(Errc::unauthorized, fmt::format("the device of {} is disabled in the cloud", claimed.id()));
-
-    // A device's key may sign for its modules, with the device's or the module's name in the token.
-    const bool signed_rightly = signed_by(token, self) || (claimed.is_module() && signed_by(token, device));
-    if (!signed_rightly) {
-        if (self->authentication_type != "sas")
-            return fail(Errc::unauthorized, fmt::format("{} authenticates with a certificate ({}), not with a token",
-                                                        claimed.id(), self->authentication_type));
-        return fail(Errc::unauthorized, fmt::format("the token of {} is not signed with its key", claimed.id()));
-    }
-    if (!iothub::covers(token, hosts, claimed))
-        return fail(Errc::unauthorized, fmt::format("the token of {} is for another resource", claimed.id()));
-    if (iothub::is_expired(token, now, clock_skew))
-        return fail(Errc::unauthorized,
-                    fmt::format("the token of {} expired at {}", claimed.id(), format_rfc3339(token.expires(), 0)));
-    return {};
-}
-
-Authenticator::Authenticator(Scope& scope, CloudLink& link, Metrics& metrics, Clock& clock, model::Identity own,
-                             std::vector<std::string> hosts)
-    : scope_(scope), link_(link), metrics_(metrics), clock_(clock), own_(std::move(own)), hosts_(std::move(hosts)) {}
-
-Result<> Authenticator::check(const model::Identity& identity, const iothub::SasToken& token) const {
-    const iothub::ScopeIdentity* device = nullptr;
-    if (identity.is_module()) {
-        const auto id = model::Identity::device(identity.device_id());
-        if (id) device = scope_.find(*id);
-    }
-    return check_token(token, identity, scope_.find(identity), device, hosts_, clock_.wall());
-}
+Authenticator::Authenticator(Scope& scope, CloudLink& link, Metrics& metrics, Clock& clock, Options options)
+    : scope_(scope),
+      link_(link),
+      metrics_(metrics),
+      clock_(clock),
+      options_(std::move(options)),
+      tokens_asked_(clock, options_.ask_again) {}
 
 Task<Result<Admission>> Authenticator::authenticate(Claim claim) {
     const auto identity = claim.identity;
@@ -72,30 +36,107 @@ Task<Result<Admission>> Authenticator::authenticate(Claim claim) {
 
 Task<Result<Admission>> Authenticator::decide(Claim claim) {
     const auto& id = claim.identity;
-    if (id == own_) co_return fail(Errc::unauthorized, id.id() + " is this hub itself");
-    if (claim.auth_chain.size() > 1)
-        co_return fail(Errc::unauthorized,
-                       fmt::format("{} connects on behalf of {}, which is not served here: only direct "
-                                   "clients are",
-                                   claim.auth_chain.back(), claim.auth_chain.front()));
-    if (claim.token.empty())
-        co_return fail(Errc::unauthorized,
-                       fmt::format("{} has no token{}", id.id(),
-                                   claim.has_certificate ? "; certificates are not accepted for it" : ""));
-    auto token = iothub::parse_sas(claim.token);
-    if (!token) co_return fail(Errc::unauthorized, fmt::format("the token of {}: {}", id.id(), token.error().text));
+    if (id == options_.own) co_return fail(Errc::unauthorized, id.id() + " is this hub itself");
+    auto proof = read_proof(claim, options_.trusted_pem, clock_.wall());
+    if (!proof) co_return fail(proof.error());
+    Admission admission{std::move(*proof), {}, std::move(claim.auth_chain)};
+    admission.expires = expiry_of(admission.proof);
 
-    auto checked = check(id, *token);
-    const bool can_be_news = !iothub::is_expired(*token, clock_.wall(), clock_skew);
-    if (!checked && can_be_news && co_await scope_.ask_about(id, link_)) checked = check(id, *token);
-    if (!checked) co_return fail(Errc::unauthorized, checked.error().text);
-    const auto written = token->expires();
-    const auto expires = written < WallTime::max() - clock_skew ? written + clock_skew : WallTime::max();
-    co_return Admission{std::move(*token), expires};
+    // Certificates, and who acts for others, are always checked with the scope.
+    const auto* const token = std::get_if<iothub::SasToken>(&admission.proof);
+    const bool cloud_may_decide =
+        options_.mode != AuthenticationMode::scope && token && !on_behalf(admission.auth_chain);
+    if (!cloud_may_decide || options_.mode == AuthenticationMode::cloud_and_scope) {
+        const auto checked = co_await by_scope(id, admission);
+        if (checked) co_return admission;
+        if (!cloud_may_decide) co_return fail(Errc::unauthorized, checked.error().text);
+    }
+    const auto asked = co_await by_cloud(id, *token, std::move(claim.token));
+    if (!asked) co_return fail(asked.error().code == Errc::full ? Errc::full : Errc::unauthorized, asked.error().text);
+    admission.expires = token->expires();  // what the cloud allows, to the second
+    admission.proof = CloudsWord{};
+    co_return admission;
+}
+
+Task<Result<>> Authenticator::by_scope(model::Identity identity, const Admission& admission) {
+    auto checked = check(identity, admission);
+    const bool never_fits = identity.is_module() && std::holds_alternative<CertificateProof>(admission.proof);
+    if (checked || never_fits || is_expired(admission.proof, clock_.wall())) co_return checked;
+    const auto& chain = admission.auth_chain;
+    if (co_await scope_.ask_about(identity, link_, {.above = on_behalf(chain) ? chain.back() : std::string()}))
+        checked = check(identity, admission);
+    co_return checked;
+}
+
+Task<Result<>> Authenticator::by_cloud(model::Identity identity, iothub::SasToken token, std::string text) {
+    if (auto terms = check_terms(token, identity, options_.hosts, clock_.wall()); !terms) co_return terms;
+    const auto permit = tokens_asked_.ask(identity);
+    if (!permit)
+        co_return fail(
+            Errc::unauthorized,
+            fmt::format("the cloud was asked about a token of {} less than {} s ago, and refused it or could "
+                        "not be reached",
+                        identity.id(), std::chrono::duration_cast<std::chrono::seconds>(options_.ask_again).count()));
+    auto admitted = co_await link_.admit(identity, std::move(text), token.expires());
+    if (admitted)
+        tokens_asked_.forget(identity);
+    else if (admitted.error().code != Errc::unauthorized)
+        tokens_asked_.unanswered(identity);
+    if (!admitted) co_return fail(admitted.error().while_doing("asking the cloud about the token of " + identity.id()));
+    co_return Result<>{};
+}
+
+Known Authenticator::known(const model::Identity& identity) const {
+    Known found{.self = scope_.find(identity)};
+    if (!identity.is_module()) return found;
+    if (const auto device = model::Identity::device(identity.device_id())) found.device = scope_.find(*device);
+    return found;
+}
+
+Result<> Authenticator::check(const model::Identity& identity, const Admission& admission) const {
+    if (std::holds_alternative<CloudsWord>(admission.proof)) return {};
+    if (on_behalf(admission.auth_chain)) return check_on_behalf(identity, admission);
+    const auto now = clock_.wall();
+    if (const auto* const token = std::get_if<iothub::SasToken>(&admission.proof))
+        return check_token(*token, identity, known(identity), options_.hosts, now);
+    return check_certificate(std::get<CertificateProof>(admission.proof), identity, known(identity), now);
+}
+
+// An edge device below brings its clients: it must be above them, and below us, as the scope says (8.4).
+Result<> Authenticator::check_on_behalf(const model::Identity& identity, const Admission& admission) const {
+    const auto& claimed = admission.auth_chain;
+    const auto actor = actor_of(claimed);
+    if (!actor || actor->device_id() == options_.own.device_id())
+        return fail(Errc::unauthorized, fmt::format("'{}' can't act for {} here", claimed.back(), identity.id()));
+    if (claimed.front() != identity.id())
+        return fail(Errc::unauthorized,
+                    fmt::format("the auth-chain of {} begins with '{}'", identity.id(), claimed.front()));
+    if (auto standing = check_standing(identity, known(identity)); !standing) return standing;
+    const auto chain = scope_.chain_of(identity);
+    if (std::ranges::find(chain, actor->device_id()) == chain.end())
+        return fail(Errc::unauthorized, fmt::format("{} is not above {}, or is disabled, or nested too deep",
+                                                    actor->device_id(), identity.id()));
+    const auto* const token = std::get_if<iothub::SasToken>(&admission.proof);
+    if (!token)
+        return fail(Errc::unauthorized, fmt::format("{} is a module: modules authenticate with tokens", actor->id()));
+    auto checked = check_token(*token, *actor, known(*actor), options_.hosts, clock_.wall());
+    if (!checked) return fail(checked.error().while_doing("acting for " + identity.id()));
+    return {};
 }
 
 Result<> Authenticator::still_valid(const model::Identity& identity, const Admission& admission) const {
-    return check(identity, admission.token);
+    return check(identity, admission);
+}
+
+bool depends_on(const model::Identity& identity, const Admission& admission, const model::Identity& changed) {
+    if (changed == identity) return true;
+    const auto& chain = admission.auth_chain;
+    if (changed.is_module()) {
+        const auto actor = on_behalf(chain) ? actor_of(chain) : Result<model::Identity>(fail(Errc::not_found, ""));
+        return actor && *actor == changed;
+    }
+    // Between the two ends of the chain there may be edge devices that the client did not name.
+    return changed.device_id() == identity.device_id() || on_behalf(chain);
 }
 
 }  // namespace skerry::hub

@@ -1,15 +1,19 @@
-// Decides whether a client is who it says it is, with what is known here: no network needed (edge-hub.md 8.2).
+// Decides whether a client is who it says it is, for every protocol head (edge-hub.md 8).
 //
-// Promises: a client with a valid token of a known, enabled identity is let in at once, cloud or no cloud. Somebody
-//           unknown, or whose key does not fit, is asked about upstream once per minute. Tokens are never logged.
+// Promises: with what is known here, and no network: a client with a valid token or certificate of a known, enabled
+//           identity is let in at once, cloud or no cloud. Somebody unknown, or whose proof does not fit, is asked
+//           about upstream once per minute. In the modes Cloud and CloudAndScope the cloud itself decides about tokens
+//           (then only while it can be reached). Tokens are never logged.
+// Threads:  the loop's.
 #pragma once
 
 #include "base/clock.hpp"
 #include "hub/cloud_link.hpp"
+#include "hub/proof.hpp"
+#include "hub/questions.hpp"
 #include "hub/scope.hpp"
-#include "iothub/sas.hpp"
+#include "hub/settings.hpp"
 
-#include <span>
 #include <string>
 #include <vector>
 
@@ -17,47 +21,41 @@ namespace skerry::hub {
 
 class Metrics;
 
-// What a client brings, whatever the protocol.
-struct Claim {
-    model::Identity identity;
-    std::vector<std::string> auth_chain;  // leaf first; more than one id: on behalf of somebody
-    std::string token;                    // a shared access signature, or empty
-    bool has_certificate{false};
-};
-
-// Proof that a claim was checked; kept with the session, to be checked again when the scope changes.
-struct Admission {
-    iothub::SasToken token;
-    WallTime expires;
-};
-
-// The check itself. `self` and `device` are the claimed identity and, for a module, its device as the scope knows them
-// (nullptr: unknown). Errc::not_found: unknown; Errc::unauthorized: known, but refused; the text says why.
-[[nodiscard]] Result<> check_token(const iothub::SasToken& token, const model::Identity& claimed,
-                                   const iothub::ScopeIdentity* self, const iothub::ScopeIdentity* device,
-                                   std::span<const std::string> hosts, WallTime now);
-
 class Authenticator {
 public:
-    // `hosts`: the names a token may be made out for: IoT Hub's and this device's.
-    Authenticator(Scope& scope, CloudLink& link, Metrics& metrics, Clock& clock, model::Identity own,
-                  std::vector<std::string> hosts);
+    struct Options {
+        model::Identity own;             // "<edge device>/$edgeHub"
+        std::vector<std::string> hosts;  // the names a token may be made out for: IoT Hub's and this device's
+        std::string trusted_pem;         // the trust bundle: authorities of devices' certificates
+        AuthenticationMode mode{AuthenticationMode::scope};
+        Duration ask_again{std::chrono::minutes(1)};  // per id
+    };
+    Authenticator(Scope& scope, CloudLink& link, Metrics& metrics, Clock& clock, Options options);
 
-    // Errc::unauthorized with the reason.
+    // Errc::unauthorized with the reason; full, when the hub can't ask the cloud for lack of room.
     [[nodiscard]] Task<Result<Admission>> authenticate(Claim claim);
     // Whether somebody admitted earlier would still be.
     [[nodiscard]] Result<> still_valid(const model::Identity& identity, const Admission& admission) const;
+    void reachable_again() { tokens_asked_.reachable_again(); }
 
 private:
     [[nodiscard]] Task<Result<Admission>> decide(Claim claim);
-    [[nodiscard]] Result<> check(const model::Identity& identity, const iothub::SasToken& token) const;
+    [[nodiscard]] Task<Result<>> by_scope(model::Identity identity, const Admission& admission);
+    [[nodiscard]] Task<Result<>> by_cloud(model::Identity identity, iothub::SasToken token, std::string text);
+    [[nodiscard]] Result<> check(const model::Identity& identity, const Admission& admission) const;
+    [[nodiscard]] Result<> check_on_behalf(const model::Identity& identity, const Admission& admission) const;
+    [[nodiscard]] Known known(const model::Identity& identity) const;
 
     Scope& scope_;
     CloudLink& link_;
     Metrics& metrics_;
     Clock& clock_;
-    model::Identity own_;
-    std::vector<std::string> hosts_;
+    Options options_;
+    Questions tokens_asked_;
 };
+
+// Whether a change of `changed` in the scope may end a session of `identity` with this admission.
+[[nodiscard]] bool depends_on(const model::Identity& identity, const Admission& admission,
+                              const model::Identity& changed);
 
 }  // namespace skerry::hub

@@ -49,6 +49,8 @@ public:
     // The identity's way to the cloud is open (again): what was pushed in between is lost, read the twin.
     virtual void on_connected(const model::Identity& identity) = 0;
     virtual void on_disconnected(const model::Identity& identity, const Error& why) = 0;
+    // The cloud does not let the identity in (any more): it was deleted or disabled, or its keys have changed.
+    virtual void on_refused(const model::Identity& identity) = 0;
 };
 
 class CloudLink {
@@ -66,9 +68,15 @@ public:
     // From now on, until changed. With none set the way may be closed when it is idle.
     virtual void set_interests(const model::Identity& identity, CloudInterests interests) = 0;
 
-    // Everything in this device's scope; or what belongs to one identity.
+    // Everything in this device's scope; or what belongs to one identity. `above`: the edge device that it is asked
+    // for, and who is above that, up to this one.
     [[nodiscard]] virtual Task<Result<std::vector<iothub::ScopeIdentity>>> scope() = 0;
-    [[nodiscard]] virtual Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity identity) = 0;
+    [[nodiscard]] virtual Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity identity,
+                                                                                    std::vector<std::string> above) = 0;
+    // Whether the cloud lets `identity` in with this token of its own, which ends at `expires`. If so its way to the
+    // cloud is opened with it from now on, and not on its behalf. unauthorized: the cloud says no; others: it was not
+    // asked.
+    [[nodiscard]] virtual Task<Result<>> admit(model::Identity identity, std::string token, WallTime expires) = 0;
 
     // Whether the hub itself ($edgeHub) is connected.
     [[nodiscard]] virtual bool connected() const = 0;
@@ -89,6 +97,8 @@ struct CloudLinkConfig {
     std::uint16_t https_port{443};
     std::string trusted_pem;  // the trust bundle, besides the system's store
     iothub::Signer signer;    // with $edgeHub's key
+    // Who acts for an identity: itself, who is above it, this device.
+    std::function<std::vector<std::string>(const model::Identity& identity)> chain_of;
     std::string client_type;  // "EdgeHub/<version>"
     std::string protocol;     // UpstreamProtocol as set
     Duration idle_limit{std::chrono::hours(1)};

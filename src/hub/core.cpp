@@ -22,7 +22,9 @@ Core::Core(CoreParts parts)
       router_(settings_.durability),
       intake_(router_, *parts_.queues, parts_.platform.random, settings_.own),
       scope_(*parts_.state, parts_.platform.clock, parts_.platform.executor,
-             {.refresh = settings_.scope_refresh, .ask_again = settings_.scope_refresh_delay}),
+             {.refresh = settings_.scope_refresh,
+              .ask_again = settings_.scope_refresh_delay,
+              .own_device = settings_.own.device_id()}),
       metrics_(parts_.platform.clock,
                label_text({{"iothub", settings_.hub_host},
                            {"edge_device", settings_.own.device_id()},
@@ -56,6 +58,7 @@ Result<> Core::connect_parts() {
                                                  .https_port = settings_.upstream_https_port,
                                                  .trusted_pem = parts_.trusted_pem,
                                                  .signer = parts_.signer,
+                                                 .chain_of = [this](const auto& id) { return chain_of(id); },
                                                  .client_type = fmt::format("EdgeHub/{}", version),
                                                  .protocol = settings_.upstream_protocol,
                                                  .idle_limit = settings_.cloud_idle,
@@ -67,8 +70,13 @@ Result<> Core::connect_parts() {
     pumps_ = std::make_unique<Pumps>(*parts_.queues, *link_, metrics_, clock, random, executor, settings_.input_window);
     sessions_ = std::make_unique<Sessions>(SessionServices{intake_, *twins_, methods_, *link_, metrics_},
                                            settings_.most_clients);
-    authenticator_ = std::make_unique<Authenticator>(scope_, *link_, metrics_, clock, settings_.own,
-                                                     std::vector{settings_.hub_host, settings_.edge_host});
+    authenticator_ =
+        std::make_unique<Authenticator>(scope_, *link_, metrics_, clock,
+                                        Authenticator::Options{.own = settings_.own,
+                                                               .hosts = {settings_.hub_host, settings_.edge_host},
+                                                               .trusted_pem = parts_.trusted_pem,
+                                                               .mode = settings_.authentication,
+                                                               .ask_again = settings_.scope_refresh_delay});
     own_twin_ = std::make_unique<OwnTwin>(settings_.own, *twins_, router_, *pumps_, clock, executor);
     make_heads();
 
@@ -189,7 +197,7 @@ Task<> Core::close() {
 
 // --- background
 
-// Tokens run out while their clients are connected.
+// Tokens and certificates run out while their clients are connected.
 Task<> Core::tick() {
     for (;;) {
         co_await parts_.platform.clock.sleep(10s);
@@ -197,7 +205,7 @@ Task<> Core::tick() {
         const auto now = parts_.platform.clock.wall();
         sessions_->close_where([now](const Session& session) -> std::optional<std::string> {
             if (session.admission().expires > now) return std::nullopt;
-            return "its token has expired";
+            return fmt::format("its {} has expired", name_of(session.admission().proof));
         });
     }
 }
@@ -223,7 +231,7 @@ Task<> Core::resync(model::Identity identity) {
 void Core::identity_changed(const model::Identity& identity) {
     sessions_->close_where([this, &identity](const Session& session) -> std::optional<std::string> {
         const auto& id = session.identity();
-        if (id != identity && (identity.is_module() || id.device_id() != identity.device_id())) return std::nullopt;
+        if (!depends_on(id, session.admission(), identity)) return std::nullopt;
         const auto valid = authenticator_->still_valid(id, session.admission());
         if (valid) return std::nullopt;
         return "its identity has changed: " + valid.error().text;
@@ -236,6 +244,13 @@ void Core::identity_changed(const model::Identity& identity) {
 Task<> Core::forget_subscriptions(model::Identity identity) {
     if (auto removed = co_await parts_.state->remove(StateKind::subscriptions, identity.id()); !removed)
         log::warn("The stored subscriptions of {} can't be removed: {}", identity.id(), removed.error().text);
+}
+
+// What the scope does not know yet stands directly below this device.
+std::vector<std::string> Core::chain_of(const model::Identity& identity) const {
+    auto chain = scope_.chain_of(identity);
+    if (chain.empty()) chain = {identity.id(), settings_.own.device_id()};
+    return chain;
 }
 
 void Core::session_ended(Session& session) { twins_->release(session.identity()); }
@@ -281,7 +296,7 @@ Task<iothub::MethodResponse> Core::own_method(iothub::MethodRequest request) {
     for (const auto& id : ids->get_array()) {
         if (!id.is_string()) continue;
         auto identity = model::Identity::parse(std::string_view(id.get_string()));
-        if (identity) (void)co_await scope_.ask_about(std::move(*identity), *link_);
+        if (identity) (void)co_await scope_.ask_about(std::move(*identity), *link_, {.at_once = true});
     }
     co_return iothub::MethodResponse{200, ""};
 }
@@ -295,6 +310,7 @@ void Core::on_connected(const model::Identity& identity) {
     if (identity == settings_.own) {
         if (!std::exchange(connected_, true)) log::info("Entering connected state");
         scope_.refresh_soon();
+        authenticator_->reachable_again();
     }
     const auto* const session = sessions_->find(identity);
     if (identity == settings_.own || (session && session->interests().desired))
@@ -308,6 +324,22 @@ void Core::on_disconnected(const model::Identity& identity, const Error& why) {
         log::info("Entering unreachable state: {}", why.text);
     else
         log::debug("The cloud is not reachable: {}", why.text);
+}
+
+void Core::on_refused(const model::Identity& identity) {
+    if (identity == settings_.own) return;
+    sessions_->close_where([&identity](const Session& session) -> std::optional<std::string> {
+        const bool by_its_word = std::holds_alternative<CloudsWord>(session.admission().proof);
+        if (session.identity() != identity || !by_its_word) return std::nullopt;
+        return "the cloud lets it in no more";
+    });
+    tasks_.spawn("asking why " + identity.id() + " is refused", look_again(identity));
+}
+
+// What has changed closes the sessions that depend on it. Who is connected is worth more than a question per minute.
+Task<> Core::look_again(model::Identity identity) {
+    const bool connected = sessions_->find(identity) != nullptr;
+    (void)co_await scope_.ask_about(std::move(identity), *link_, {.at_once = connected});
 }
 
 }  // namespace skerry::hub

@@ -73,6 +73,8 @@ private:
     [[nodiscard]] Task<> forget_subscriptions(model::Identity identity);
     [[nodiscard]] Task<iothub::MethodResponse> own_method(iothub::MethodRequest request);
     void identity_changed(const model::Identity& identity);
+    [[nodiscard]] Task<> look_again(model::Identity identity);
+    [[nodiscard]] std::vector<std::string> chain_of(const model::Identity& identity) const;
     void push_desired(const model::Identity& identity, const boost::json::object& patch, std::int64_t version);
 
     [[nodiscard]] Task<> on_desired(model::Identity identity, boost::json::object patch) override;
@@ -81,6 +83,7 @@ private:
     [[nodiscard]] Task<Result<>> on_cloud_to_device(model::Identity device, model::Message message) override;
     void on_connected(const model::Identity& identity) override;
     void on_disconnected(const model::Identity& identity, const Error& why) override;
+    void on_refused(const model::Identity& identity) override;
     void session_ended(Session& session) override;
 
     CoreParts parts_;

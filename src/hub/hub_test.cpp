@@ -107,7 +107,10 @@ public:
     Task<Result<>> report(model::Identity, json::object) override { co_return away(); }
     void set_interests(const model::Identity&, CloudInterests) override {}
     Task<Result<std::vector<iothub::ScopeIdentity>>> scope() override { co_return away(); }
-    Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity) override { co_return away(); }
+    Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity, std::vector<std::string>) override {
+        co_return away();
+    }
+    Task<Result<>> admit(model::Identity, std::string, WallTime) override { co_return away(); }
     bool connected() const override { return false; }
     Task<> close() override { co_return; }
 

@@ -11,8 +11,7 @@ namespace skerry::hub {
 namespace {
 
 constexpr std::size_t most_identities = 20'000;
-constexpr std::size_t most_asked = 1'000;
-constexpr std::size_t most_asking = 8;
+constexpr std::size_t deepest = 5;  // edge devices above each other, this one included
 
 std::string text_of(const iothub::ScopeIdentity& identity) { return boost::json::serialize(iothub::to_json(identity)); }
 
@@ -25,7 +24,12 @@ Result<iothub::ScopeIdentity> parse(std::string_view text, bool module) {
 }  // namespace
 
 Scope::Scope(StateStore& store, Clock& clock, Executor executor, Options options)
-    : store_(store), clock_(clock), executor_(executor), options_(options), due_(executor) {}
+    : store_(store),
+      clock_(clock),
+      executor_(executor),
+      options_(std::move(options)),
+      questions_(clock, options_.ask_again),
+      due_(executor) {}
 
 Task<Result<>> Scope::load() {
     auto records = co_await store_.load_all(StateKind::identity);
@@ -99,31 +103,51 @@ Task<> Scope::keep_fresh(CloudLink& link) {
     }
 }
 
-bool Scope::may_ask_about(const model::Identity& identity) {
-    const auto now = clock_.steady();
-    if (const auto found = asked_.find(identity); found != asked_.end() && now - found->second < options_.ask_again)
-        return false;
-    if (asked_.size() >= most_asked)
-        std::erase_if(asked_, [&](const auto& entry) { return now - entry.second >= options_.ask_again; });
-    if (asked_.size() >= most_asked || asking_ >= most_asking) return false;
-    asked_[identity] = now;
-    return true;
+void Scope::refresh_soon() {
+    questions_.reachable_again();
+    due_.set();
 }
 
-Task<bool> Scope::ask_about(model::Identity identity, CloudLink& link) {
-    if (!may_ask_about(identity)) co_return false;
-    struct Counted {
-        explicit Counted(std::size_t& counter) : count(counter) { ++count; }
-        ~Counted() { --count; }
-        std::size_t& count;
-    } const counted(asking_);
+// The edge device whose own scope is the device's parent scope.
+const iothub::ScopeIdentity* Scope::edge_above(const iothub::ScopeIdentity& device) const {
+    const auto& scope = !device.parent_scopes.empty() ? device.parent_scopes.front()
+                        : device.iot_edge             ? std::string()
+                                                      : device.device_scope;
+    if (scope.empty()) return nullptr;
+    for (const auto& [identity, known] : identities_)
+        if (known.iot_edge && !identity.is_module() && known.device_scope == scope) return &known;
+    return nullptr;
+}
 
-    auto answer = co_await link.scope_of(identity);
+std::vector<std::string> Scope::chain_of(const model::Identity& identity) const {
+    std::vector<std::string> chain;
+    if (identity.is_module()) chain.push_back(identity.id());
+    const auto device = model::Identity::device(identity.device_id());
+    const auto* at = device ? find(*device) : nullptr;
+    for (std::size_t edges = 0; at; at = edge_above(*at)) {
+        // Whether the client's own device may connect is asked elsewhere; one above it that is disabled cuts the chain.
+        const bool is_above = at->identity.device_id() != identity.device_id();
+        if (is_above && !at->enabled) return {};
+        if (at->iot_edge && ++edges > deepest) return {};
+        chain.push_back(at->identity.device_id());
+        if (chain.back() == options_.own_device) return chain;
+    }
+    return {};
+}
+
+Task<bool> Scope::ask_about(model::Identity identity, CloudLink& link, Question question) {
+    const auto permit = question.at_once ? questions_.ask_at_once(identity) : questions_.ask(identity);
+    if (!permit) co_return false;
+    std::vector<std::string> above;
+    if (const auto edge = model::Identity::device(question.above)) above = chain_of(*edge);
+    if (above.empty()) above.push_back(options_.own_device);
+
+    auto answer = co_await link.scope_of(identity, std::move(above));
     if (!answer) {
         const auto code = answer.error().code;
         if (code != Errc::not_found && code != Errc::unauthorized) {
             log::warn("{} could not be looked up in the cloud: {}", identity.id(), answer.error().text);
-            asked_.erase(identity);
+            questions_.unanswered(identity);
             co_return false;
         }
         answer = std::vector<iothub::ScopeIdentity>{};

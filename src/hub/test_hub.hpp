@@ -4,6 +4,7 @@
 
 #include "base/loop.hpp"
 #include "codec/mqtt.hpp"
+#include "crypto/crypto.hpp"
 #include "hub/core.hpp"
 
 #include <boost/json/object.hpp>
@@ -13,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +26,15 @@ inline constexpr std::string_view edge = "edge1";
 [[nodiscard]] model::Identity identity(std::string_view id);
 [[nodiscard]] iothub::ScopeIdentity scope_identity(std::string_view id);
 
+// A certificate with what leads to its root, and its key; PEM.
+struct TestCertificate {
+    std::string chain;
+    std::string key;
+};
+// A new key and a certificate for it, signed by `issuer`, or by itself.
+[[nodiscard]] TestCertificate make_certificate(const crypto::CertificateRequest& request,
+                                               const TestCertificate* issuer = nullptr);
+
 // What the cloud knows and was told. Survives restarts of the hub.
 struct PaperCloud {
     bool online{true};
@@ -34,7 +45,9 @@ struct PaperCloud {
     std::vector<iothub::ScopeIdentity> identities;
     std::map<std::string, Errc> refuses;  // messages of these senders
     std::map<std::string, CloudInterests> interests;
-    int questions{0};  // scope_of calls
+    int questions{0};               // scope_of calls
+    std::set<std::string> lets_in;  // by their own tokens, signed with key_of()
+    int tokens_shown{0};
     CloudListener* listener{nullptr};
     std::function<void()> came_online;
 
@@ -55,13 +68,15 @@ public:
     void go_online();
     void go_offline();
 
-    [[nodiscard]] Task<std::unique_ptr<TestClient>> dial();
+    // With a client certificate, when one is given.
+    [[nodiscard]] Task<std::unique_ptr<TestClient>> dial(const TestCertificate* certificate = nullptr);
     // Connects with a good token; `clean` session.
     [[nodiscard]] Task<std::unique_ptr<TestClient>> connect(std::string id, bool clean = true);
     [[nodiscard]] std::string token(std::string_view id, std::string_view key, Duration life = std::chrono::hours(1));
 
     // One exchange with the HTTP head.
-    [[nodiscard]] Task<codec::HttpResponse> ask(codec::HttpRequest request);
+    [[nodiscard]] Task<codec::HttpResponse> ask(codec::HttpRequest request,
+                                                const TestCertificate* certificate = nullptr);
     // One exchange with a port without TLS.
     [[nodiscard]] Task<codec::HttpResponse> ask_plain(std::uint16_t port, codec::HttpRequest request);
 
@@ -72,9 +87,11 @@ public:
     PaperCloud cloud;
     Settings settings;
     SystemClock clock;
+    TestCertificate authority;  // the trust bundle: whose devices are let in
 
 private:
     friend class TestClient;
+    [[nodiscard]] std::shared_ptr<net::TlsClient> tls_with(const TestCertificate* certificate) const;
     Executor executor_;
     SystemRandom random_;
     std::unique_ptr<net::Network> network_;
@@ -83,7 +100,7 @@ private:
     std::unique_ptr<Folder> folder_;
     std::unique_ptr<Worker> worker_;
     std::shared_ptr<net::TlsServer> server_tls_;
-    std::shared_ptr<net::TlsClient> client_tls_;
+    std::string server_certificate_;
     std::unique_ptr<Core> core_;
 };
 
@@ -118,6 +135,6 @@ private:
 [[nodiscard]] codec::mqtt::Connect connect_packet(std::string_view id, std::string token, bool clean = true);
 
 // Runs a test against a started hub whose twin has these routes.
-void with_hub(Task<> (*body)(TestHub& hub), std::vector<std::string> routes = {});
+void with_hub(const std::function<Task<>(TestHub& hub)>& body, std::vector<std::string> routes = {});
 
 }  // namespace skerry::hub::testing

@@ -32,6 +32,12 @@ iothub::ScopeIdentity scope_identity(std::string_view id) {
     return known;
 }
 
+TestCertificate make_certificate(const crypto::CertificateRequest& request, const TestCertificate* issuer) {
+    auto key = crypto::generate_private_key_pem(crypto::KeyKind::p256).value();
+    if (!issuer) return {crypto::self_signed_certificate(request, key).value(), key};
+    return {crypto::issue_certificate(request, key, issuer->chain, issuer->key).value() + issuer->chain, key};
+}
+
 // --- the cloud
 
 namespace {
@@ -76,7 +82,8 @@ public:
         if (!cloud_.online) co_return fail(away());
         co_return cloud_.identities;
     }
-    Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity identity) override {
+    Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity identity,
+                                                              std::vector<std::string>) override {
         if (!cloud_.online) co_return fail(away());
         ++cloud_.questions;
         std::vector<iothub::ScopeIdentity> answer;
@@ -84,6 +91,14 @@ public:
             if (known.identity == identity) answer.push_back(known);
         if (answer.empty()) co_return fail(Errc::not_found, "no such identity");
         co_return answer;
+    }
+    Task<Result<>> admit(model::Identity identity, std::string token, WallTime) override {
+        if (!cloud_.online) co_return fail(away());
+        ++cloud_.tokens_shown;
+        const auto key = base64_decode(key_of(identity.id())).value();
+        if (cloud_.lets_in.contains(identity.id()) && iothub::is_signed_with(iothub::parse_sas(token).value(), key))
+            co_return Result<>{};
+        co_return fail(Errc::unauthorized, "refused by the test");
     }
     bool connected() const override { return cloud_.online; }
     Task<> close() override { co_return; }
@@ -129,17 +144,29 @@ TestHub::TestHub(Executor executor)
     settings.metrics.port = 0;
     settings.reported_sync = 1ms;
 
-    const auto key = crypto::generate_private_key_pem(crypto::KeyKind::p256).value();
-    const auto certificate = crypto::self_signed_certificate({.common_name = "localhost",
-                                                              .dns_names = {"localhost"},
-                                                              .ip_addresses = {"127.0.0.1"},
-                                                              .server_auth = true,
-                                                              .not_before = clock.wall() - 1h,
-                                                              .not_after = clock.wall() + 24h},
-                                                             key)
-                                 .value();
-    server_tls_ = net::TlsServer::create({.certificate_chain_pem = certificate, .private_key_pem = key}).value();
-    client_tls_ = net::TlsClient::create({.trusted_pem = certificate, .trust_system_store = false}).value();
+    const auto server = make_certificate({.common_name = "localhost",
+                                          .dns_names = {"localhost"},
+                                          .ip_addresses = {"127.0.0.1"},
+                                          .server_auth = true,
+                                          .not_before = clock.wall() - 1h,
+                                          .not_after = clock.wall() + 24h});
+    server_tls_ =
+        net::TlsServer::create(
+            {.certificate_chain_pem = server.chain, .private_key_pem = server.key, .request_client_certificate = true})
+            .value();
+    server_certificate_ = server.chain;
+    authority = make_certificate({.common_name = "Devices of the test",
+                                  .is_ca = true,
+                                  .not_before = clock.wall() - 1000h,
+                                  .not_after = clock.wall() + 1000h});
+}
+
+std::shared_ptr<net::TlsClient> TestHub::tls_with(const TestCertificate* certificate) const {
+    return net::TlsClient::create({.trusted_pem = server_certificate_,
+                                   .trust_system_store = false,
+                                   .certificate_chain_pem = certificate ? certificate->chain : std::string(),
+                                   .private_key_pem = certificate ? certificate->key : std::string()})
+        .value();
 }
 
 namespace {
@@ -163,7 +190,7 @@ Task<> TestHub::start() {
          .queues = std::move(queues).value(),
          .tls = server_tls_,
          .signer = signature,
-         .trusted_pem = {},
+         .trusted_pem = authority.chain,
          .make_link = [this](const CloudLinkConfig&, CloudListener& listener) -> Result<std::unique_ptr<CloudLink>> {
              cloud.listener = &listener;
              return std::make_unique<PaperLink>(cloud, executor_);
@@ -204,9 +231,10 @@ std::string TestHub::token(std::string_view id, std::string_view key, Duration l
                             clock.wall() + std::chrono::duration_cast<WallTime::duration>(life));
 }
 
-Task<codec::HttpResponse> TestHub::ask(codec::HttpRequest request) {
+Task<codec::HttpResponse> TestHub::ask(codec::HttpRequest request, const TestCertificate* certificate) {
     co_await core_->https().open().wait();
-    net::HttpClient client(clock, net::tls_connector(*network_, "localhost", core_->https().port(), client_tls_), {},
+    net::HttpClient client(clock,
+                           net::tls_connector(*network_, "localhost", core_->https().port(), tls_with(certificate)), {},
                            "localhost");
     co_return (co_await client.exchange(std::move(request), 10s)).value();
 }
@@ -216,8 +244,8 @@ Task<codec::HttpResponse> TestHub::ask_plain(std::uint16_t port, codec::HttpRequ
     co_return (co_await client.exchange(std::move(request), 10s)).value();
 }
 
-Task<std::unique_ptr<TestClient>> TestHub::dial() {
-    auto stream = co_await network_->connect_tls("localhost", core_->mqtt_port(), client_tls_);
+Task<std::unique_ptr<TestClient>> TestHub::dial(const TestCertificate* certificate) {
+    auto stream = co_await network_->connect_tls("localhost", core_->mqtt_port(), tls_with(certificate));
     co_return std::make_unique<TestClient>(std::move(stream).value(), *this);
 }
 
@@ -298,13 +326,13 @@ std::string config_with(const std::vector<std::string>& routes) {
 }
 }  // namespace
 
-void with_hub(Task<> (*body)(TestHub& hub), std::vector<std::string> routes) {
+void with_hub(const std::function<Task<>(TestHub& hub)>& body, std::vector<std::string> routes) {
     Loop loop;
     TestHub hub(loop.executor());
     for (const auto* id : {"edge1", "edge1/sensor", "edge1/filter", "leaf1"})
         hub.cloud.identities.push_back(scope_identity(id));
     hub.cloud.set_desired("edge1/$edgeHub", config_with(routes));
-    const auto main = [&hub, body](Event&) -> Task<int> {
+    const auto main = [&hub, &body](Event&) -> Task<int> {
         co_await hub.start();
         co_await hub.eventually([&hub] { return hub.core().serving().is_set(); });
         co_await body(hub);

@@ -38,6 +38,7 @@ void DeviceClient::take_commands(bool wanted) { core_->take_commands(wanted); }
 Task<> DeviceClient::close() { return ClientCore::close(core_); }
 bool DeviceClient::connected() const { return core_->connected(); }
 Task<> DeviceClient::wait_connected() { return ClientCore::wait_connected(core_); }
+Task<> DeviceClient::wait_attempt() { return ClientCore::wait_attempt(core_); }
 const Error* DeviceClient::last_error() const { return core_->last_error(); }
 
 Task<Result<>> DeviceClient::send(model::SharedMessage message) { return ClientCore::send(core_, std::move(message)); }

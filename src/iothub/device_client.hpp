@@ -68,6 +68,8 @@ struct DeviceClientHandlers {
     // passed meanwhile); and when the connection was lost. on_disconnected is not called for a renewal that succeeds.
     std::function<void()> on_connected;
     std::function<void(const Error& why)> on_disconnected;
+    // The hub answered CONNECT with a refusal of this identity or its token; at each attempt.
+    std::function<void()> on_refused;
 };
 
 class DeviceClient {
@@ -85,6 +87,8 @@ public:
     [[nodiscard]] bool connected() const;
     // Returns too when the client is closed.
     [[nodiscard]] Task<> wait_connected();
+    // Returns when connected, when an attempt has failed (last_error() says why), or when the client is closed.
+    [[nodiscard]] Task<> wait_attempt();
     // Why the last attempt failed, for status displays.
     [[nodiscard]] const Error* last_error() const;
 

@@ -2,12 +2,13 @@
 
 #include "base/encoding.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include <chrono>
+#include <set>
 #include <utility>
 
 namespace skerry::iothub {
@@ -21,6 +22,7 @@ constexpr std::string_view scope_version = "?api-version=2020-06-30-preview";
 constexpr std::size_t page_size = 100;
 constexpr std::size_t most_identities = 100'000;
 constexpr std::size_t most_pages = 1'000;
+constexpr std::size_t deepest = 5;  // edge devices above each other
 
 codec::HttpRequest request_of(std::string method, std::string target, const json::object* body = nullptr) {
     codec::HttpRequest request{.method = std::move(method), .target = std::move(target), .headers = {}, .body = {}};
@@ -204,26 +206,58 @@ Task<Result<>> RegistryClient::delete_module(std::string module_id) {
     co_return Result<>{};
 }
 
-Task<Result<std::vector<ScopeIdentity>>> RegistryClient::scope() {
-    std::vector<ScopeIdentity> found;
+// All pages of what is directly below the first of `auth_chain`.
+Task<Result<>> RegistryClient::add_scope(const std::string& auth_chain, std::vector<ScopeIdentity>& found) {
     std::string link;
     for (std::size_t pages = 0; pages < most_pages && found.size() <= most_identities; ++pages) {
-        json::object body{{"pageSize", page_size}, {"authChain", device_id_}};
+        json::object body{{"pageSize", page_size}, {"authChain", auth_chain}};
         if (!link.empty()) body["continuationLink"] = link;
         const auto answer =
             co_await call(request_of("POST", scope_target(device_id_, "devicesAndModulesInTargetDeviceScope"), &body));
         if (!answer) co_return fail(answer.error());
         auto next = read_page(*answer, found);
         if (!next) co_return fail(next.error());
-        if (next->empty()) co_return found;
+        if (next->empty()) co_return Result<>{};
         link = std::move(*next);
     }
     co_return fail(Errc::full, fmt::format("the device's scope has more than {} identities or {} pages",
                                            most_identities, most_pages));
 }
 
-Task<Result<std::vector<ScopeIdentity>>> RegistryClient::scope_of(const model::Identity& target) {
-    json::object body{{"targetDeviceId", target.device_id()}, {"authChain", device_id_}};
+namespace {
+// An edge device whose own scope is still to be read.
+struct Layer {
+    std::string device_id;
+    std::string auth_chain;
+    std::size_t depth;
+};
+}  // namespace
+
+Task<Result<std::vector<ScopeIdentity>>> RegistryClient::scope() {
+    std::vector<ScopeIdentity> found;
+    std::set<std::string> seen{device_id_};
+    std::vector<Layer> layers{{device_id_, device_id_, 1}};
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+        const auto layer = layers[i];
+        const auto first = found.size();
+        const auto added = co_await add_scope(layer.auth_chain, found);
+        // What is below an edge device that the hub says no to must not hide all others.
+        const auto hides_others =
+            !added && (i == 0 || (added.error().code != Errc::unauthorized && added.error().code != Errc::not_found));
+        if (hides_others) co_return fail(added.error());
+        for (auto at = first; at < found.size() && layer.depth < deepest; ++at) {
+            const auto& device = found[at];
+            if (!device.iot_edge || device.identity.is_module() || !seen.insert(device.identity.id()).second) continue;
+            layers.push_back({device.identity.id(), device.identity.id() + ';' + layer.auth_chain, layer.depth + 1});
+        }
+    }
+    co_return found;
+}
+
+Task<Result<std::vector<ScopeIdentity>>> RegistryClient::scope_of(const model::Identity& target,
+                                                                  const std::vector<std::string>& above) {
+    const auto chain = above.empty() ? device_id_ : fmt::format("{}", fmt::join(above, ";"));
+    json::object body{{"targetDeviceId", target.device_id()}, {"authChain", chain}};
     if (target.is_module()) body["targetModuleId"] = target.module_id();
     return call_for_page(request_of("POST", scope_target(device_id_, "getDeviceAndModuleOnBehalfOf"), &body));
 }

@@ -62,15 +62,18 @@ public:
     [[nodiscard]] Task<Result<ModuleIdentity>> update_module(const ModuleIdentity& module);
     [[nodiscard]] Task<Result<>> delete_module(std::string module_id);
 
-    // With $edgeHub's credentials: everything in the device's scope, all pages (at most 100,000 identities, else
-    // Errc::full); or one identity.
+    // With $edgeHub's credentials: everything in the device's scope, what is below its edge devices included, all pages
+    // (at most 100,000 identities, else Errc::full); or one identity. `above`: the edge device that it is asked for,
+    // and who is above that, up to this one; this one alone when empty.
     [[nodiscard]] Task<Result<std::vector<ScopeIdentity>>> scope();
-    [[nodiscard]] Task<Result<std::vector<ScopeIdentity>>> scope_of(const model::Identity& target);
+    [[nodiscard]] Task<Result<std::vector<ScopeIdentity>>> scope_of(const model::Identity& target,
+                                                                    const std::vector<std::string>& above = {});
 
 private:
     [[nodiscard]] Task<Result<boost::json::value>> call(codec::HttpRequest request);
     [[nodiscard]] Task<Result<ModuleIdentity>> put_module(ModuleIdentity module, bool create);
     [[nodiscard]] Task<Result<std::vector<ScopeIdentity>>> call_for_page(codec::HttpRequest request);
+    [[nodiscard]] Task<Result<>> add_scope(const std::string& auth_chain, std::vector<ScopeIdentity>& found);
     std::unique_ptr<net::HttpClient> http_;
     std::shared_ptr<Credentials> credentials_;
     std::string device_id_;

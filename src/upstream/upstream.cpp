@@ -7,6 +7,7 @@
 #include "upstream/ways.hpp"
 
 #include <algorithm>
+#include <map>
 
 namespace skerry::upstream {
 
@@ -104,9 +105,44 @@ public:
         co_return co_await registry_.scope();
     }
 
-    Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity identity) override {
+    Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity identity,
+                                                              std::vector<std::string> above) override {
         const auto turn = co_await registry_turn_.take();
-        co_return co_await registry_.scope_of(identity);
+        co_return co_await registry_.scope_of(identity, above);
+    }
+
+    Task<Result<>> admit(model::Identity identity, std::string token, WallTime expires) override {
+        if (const auto known = own_tokens_.find(identity); known != own_tokens_.end() && known->second.text == token) {
+            const auto way = ways_.find(identity);
+            if (way && way->client->connected()) co_return Result<>{};
+        }
+        if (!connected()) {
+            const auto hub = ways_.open(config_.own);
+            if (!hub || !co_await with_timeout<void>(config_.clock, 5s, connection_of(hub)))
+                co_return fail(Errc::unreachable, "the cloud can't be reached");
+        }
+        drop_expired_tokens();
+        if (own_tokens_.size() >= config_.most_connections && !own_tokens_.contains(identity))
+            co_return fail(no_room());
+        // On trial beside the way that there may be: a stranger's token must not cut off who is connected.
+        OwnToken own{.text = token,
+                     .credentials = std::make_shared<iothub::Credentials>(config_.hub_host, identity, std::move(token),
+                                                                          expires, config_.clock)};
+        const auto on_trial = std::make_shared<bool>(true);
+        auto client = make_client(identity, own.credentials, on_trial);
+        client->start();
+        const auto tried = co_await with_timeout<void>(config_.clock, 20s, attempt_of(*client));
+        if (!client->connected()) {
+            const auto* const error = client->last_error();
+            auto why = !tried || !error ? Error{Errc::timeout, "the cloud gave no answer"} : *error;
+            co_await client->close();
+            co_return fail(std::move(why));
+        }
+        *on_trial = false;
+        if (!ways_.put(identity, std::move(client))) co_return fail(no_room());
+        own_tokens_.insert_or_assign(identity, std::move(own));
+        listener_.on_connected(identity);
+        co_return Result<>{};
     }
 
     bool connected() const override {
@@ -125,6 +161,16 @@ private:
         co_return Result<>{};
     }
 
+    static Task<Result<>> attempt_of(iothub::DeviceClient& client) {
+        co_await client.wait_attempt();
+        co_return Result<>{};
+    }
+
+    void drop_expired_tokens() {
+        const auto now = config_.clock.steady();
+        std::erase_if(own_tokens_, [now](const auto& entry) { return entry.second.credentials->expires() <= now; });
+    }
+
     Task<Result<>> all_closed() {
         co_await ways_.close();
         co_return Result<>{};
@@ -134,18 +180,28 @@ private:
         for (;;) {
             co_await config_.clock.sleep(std::min<Duration>(config_.idle_limit, 1min));
             ways_.close_idle();
+            drop_expired_tokens();
         }
     }
 
-    // Every connection listens for desired properties and methods: the stored twin stays fresh, and a method for a
-    // client that is not there gets an answer that says so.
+    // With the token of the client itself where the cloud was shown one, else on its behalf.
     std::unique_ptr<iothub::DeviceClient> make_client(const model::Identity& identity) {
+        const auto own = own_tokens_.find(identity);
+        return make_client(identity, own == own_tokens_.end() ? credentials_ : own->second.credentials,
+                           std::make_shared<bool>(false));
+    }
+
+    // Every connection listens for desired properties and methods: the stored twin stays fresh, and a method for a
+    // client that is not there gets an answer that says so. While `on_trial` nobody hears of it.
+    std::unique_ptr<iothub::DeviceClient> make_client(const model::Identity& identity,
+                                                      std::shared_ptr<iothub::Credentials> credentials,
+                                                      std::shared_ptr<bool> on_trial) {
         iothub::DeviceClientOptions options{.dial_host = config_.dial_host,
                                             .port = config_.mqtt_port,
                                             .tls = tls_,
                                             .identity = identity,
                                             .client_type = config_.client_type};
-        if (identity != config_.own) options.auth_chain = {identity.id(), config_.own.device_id()};
+        if (identity != config_.own && credentials == credentials_) options.auth_chain = config_.chain_of(identity);
         iothub::DeviceClientHandlers handlers{
             .on_desired = [this, identity](
                               boost::json::object patch) { return listener_.on_desired(identity, std::move(patch)); },
@@ -153,8 +209,18 @@ private:
                 [this, identity](iothub::MethodRequest request) {
                     return listener_.on_method(identity, std::move(request));
                 },
-            .on_connected = [this, identity] { listener_.on_connected(identity); },
-            .on_disconnected = [this, identity](const Error& why) { listener_.on_disconnected(identity, why); },
+            .on_connected =
+                [this, identity, on_trial] {
+                    if (!*on_trial) listener_.on_connected(identity);
+                },
+            .on_disconnected =
+                [this, identity, on_trial](const Error& why) {
+                    if (!*on_trial) listener_.on_disconnected(identity, why);
+                },
+            .on_refused =
+                [this, identity, on_trial] {
+                    if (!*on_trial) listener_.on_refused(identity);
+                },
         };
         // The cloud would count every delivery to a device that is not there: it is asked for messages only while one
         // wants them. For modules it has none.
@@ -163,11 +229,17 @@ private:
                 return listener_.on_cloud_to_device(identity, std::move(message));
             };
         auto client =
-            std::make_unique<iothub::DeviceClient>(std::move(options), std::move(handlers), credentials_,
+            std::make_unique<iothub::DeviceClient>(std::move(options), std::move(handlers), std::move(credentials),
                                                    config_.network, config_.clock, config_.random, config_.executor);
         client->take_commands(false);
         return client;
     }
+
+    // A token that the cloud has accepted from a client itself.
+    struct OwnToken {
+        std::string text;
+        std::shared_ptr<iothub::Credentials> credentials;  // shared with the client that uses it
+    };
 
     hub::CloudLinkConfig config_;
     hub::CloudListener& listener_;
@@ -175,6 +247,7 @@ private:
     std::shared_ptr<iothub::Credentials> credentials_;
     iothub::RegistryClient registry_;
     hub::Turn registry_turn_;
+    std::map<model::Identity, OwnToken> own_tokens_;  // as many as connections at most
     Ways ways_;
     TaskScope tasks_;
 };

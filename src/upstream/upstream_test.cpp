@@ -59,6 +59,8 @@ public:
     void cut(const std::string& id) { streams_.at(id)->close(); }
 
     std::map<std::string, std::string> users;  // client id -> user name
+    std::map<std::string, std::string> tokens;
+    std::set<std::string> refused_tokens;
     std::vector<std::pair<std::string, std::string>> received;
     std::map<std::string, std::set<std::string>> filters;  // client id -> what it subscribes to now
 
@@ -93,9 +95,13 @@ private:
                  std::string& answer) {
         if (const auto* const connect = std::get_if<wire::Connect>(&packet)) {
             id = connect->client_id;
+            const bool refused = refused_tokens.contains(connect->password.value_or(""));
+            const auto code = refused ? wire::ConnectCode::not_authorized : wire::ConnectCode::accepted;
+            wire::encode(wire::Connack{.session_present = false, .code = code}, answer);
+            if (refused) return;
             users[id] = connect->user_name.value_or("");
+            tokens[id] = connect->password.value_or("");
             streams_[id] = stream;
-            wire::encode(wire::Connack{}, answer);
         } else if (const auto* const publish = std::get_if<wire::Publish>(&packet)) {
             received.emplace_back(id, publish->payload);
             if (publish->id != 0) wire::encode(wire::Puback{publish->id}, answer);
@@ -130,10 +136,12 @@ struct PaperHub final : hub::CloudListener {
     }
     void on_connected(const model::Identity& identity) override { ++connected[identity.id()]; }
     void on_disconnected(const model::Identity&, const Error&) override {}
+    void on_refused(const model::Identity& identity) override { ++refused[identity.id()]; }
 
     std::vector<std::pair<std::string, json::object>> desired;
     std::vector<std::pair<std::string, std::string>> commands;
     std::map<std::string, int> connected;
+    std::map<std::string, int> refused;
 };
 
 Task<Result<std::string>> sign(std::string text) { co_return crypto::hmac_sha256("key", text); }
@@ -151,21 +159,23 @@ struct World {
           server(std::make_unique<PaperServer>(*network, certificate, loop.executor())) {}
 
     std::unique_ptr<hub::CloudLink> link(std::size_t most = 10) {
-        return make_link({.executor = executor,
-                          .clock = clock,
-                          .random = random,
-                          .network = *network,
-                          .own = identity("edge1/$edgeHub"),
-                          .hub_host = "hub.example.net",
-                          .dial_host = "localhost",
-                          .mqtt_port = server->port(),
-                          .https_port = 1,
-                          .trusted_pem = certificate.pem,
-                          .signer = sign,
-                          .client_type = "EdgeHub/test",
-                          .protocol = "Amqp",
-                          .most_connections = most},
-                         listener)
+        return make_link(
+                   {.executor = executor,
+                    .clock = clock,
+                    .random = random,
+                    .network = *network,
+                    .own = identity("edge1/$edgeHub"),
+                    .hub_host = "hub.example.net",
+                    .dial_host = "localhost",
+                    .mqtt_port = server->port(),
+                    .https_port = 1,
+                    .trusted_pem = certificate.pem,
+                    .signer = sign,
+                    .chain_of = [](const model::Identity& of) { return std::vector<std::string>{of.id(), "edge1"}; },
+                    .client_type = "EdgeHub/test",
+                    .protocol = "Amqp",
+                    .most_connections = most},
+                   listener)
             .value();
     }
     Task<> eventually(std::function<bool()> condition) {
@@ -197,6 +207,32 @@ void with_world(Task<> (*body)(World& world)) {
 }
 
 }  // namespace
+
+TEST_CASE("a client's own token opens its way once the cloud has accepted it, and a bad one harms nobody") {
+    with_world([](World& world) -> Task<> {
+        const auto link = world.link();
+        const auto leaf = identity("leaf1");
+        const auto later = world.clock.wall() + 1h;
+        link->set_interests(identity("edge1/$edgeHub"), {.desired = true, .methods = true});
+        CHECK(co_await link->admit(leaf, "good", later));
+        CHECK(world.server->tokens["leaf1"] == "good");
+        CHECK_FALSE(world.server->users["leaf1"].contains("auth-chain"));
+        CHECK(world.listener.connected["leaf1"] == 1);
+        CHECK(co_await link->send(leaf, text("with its own token")));
+
+        world.server->refused_tokens = {"bad"};
+        CHECK((co_await link->admit(leaf, "bad", later)).error().code == Errc::unauthorized);
+        CHECK(world.server->tokens["leaf1"] == "good");
+        CHECK(world.listener.refused.empty());
+        CHECK(co_await link->send(leaf, text("as before")));
+
+        world.server->refused_tokens.insert("good");
+        world.server->cut("leaf1");
+        co_await world.eventually([&] { return world.listener.refused["leaf1"] > 0; });
+        CHECK((co_await link->send(leaf, text("refused"))).error().code != Errc::malformed);
+        co_await link->close();
+    });
+}
 
 TEST_CASE("each identity has a connection of its own, on behalf of it with the hub's token") {
     with_world([](World& world) -> Task<> {

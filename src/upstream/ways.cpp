@@ -23,6 +23,20 @@ std::shared_ptr<Way> Ways::open(const model::Identity& identity) {
     return way;
 }
 
+bool Ways::put(const model::Identity& identity, std::unique_ptr<iothub::DeviceClient> client) {
+    const auto known = ways_.find(identity);
+    if (known == ways_.end() && ways_.size() >= most_ && !make_room()) return false;
+    auto way = std::make_shared<Way>();
+    way->client = std::move(client);
+    way->last_used = clock_.steady();
+    if (known != ways_.end()) {
+        way->wanted = known->second->wanted;
+        drop(known);
+    }
+    ways_.emplace(identity, std::move(way));
+    return true;
+}
+
 bool Ways::make_room() {
     auto longest = ways_.end();
     for (auto at = ways_.begin(); at != ways_.end(); ++at)

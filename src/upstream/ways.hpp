@@ -43,6 +43,8 @@ public:
 
     // Opens it when it is not there. nullptr: as many as allowed are open and none is idle.
     [[nodiscard]] std::shared_ptr<Way> open(const model::Identity& identity);
+    // Takes `client`, already started, as the identity's from now on, and closes the one it had. False: no room.
+    [[nodiscard]] bool put(const model::Identity& identity, std::unique_ptr<iothub::DeviceClient> client);
     // nullptr when there is none.
     [[nodiscard]] std::shared_ptr<Way> find(const model::Identity& identity) const;
     [[nodiscard]] std::size_t size() const { return ways_.size(); }

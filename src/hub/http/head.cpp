@@ -53,12 +53,12 @@ std::optional<model::Identity> caller_of(const HttpRequest& request) {
 }  // namespace
 
 Task<HttpResponse> Head::handle(HttpRequest request, const net::Peer& peer) {
-    auto response = co_await dispatch(std::move(request), !peer.certificates_pem.empty());
+    auto response = co_await dispatch(std::move(request), peer);
     response.headers.set("X-Content-Type-Options", "nosniff");
     co_return response;
 }
 
-Task<HttpResponse> Head::dispatch(HttpRequest request, bool has_certificate) {
+Task<HttpResponse> Head::dispatch(HttpRequest request, const net::Peer& peer) {
     auto path = request.segments();
     if (path.size() > 1 && path.back().empty()) path.pop_back();
     const bool to_device = path.size() == 3;
@@ -73,14 +73,13 @@ Task<HttpResponse> Head::dispatch(HttpRequest request, bool has_certificate) {
         refused.headers.set("Allow", "POST");
         co_return refused;
     }
-    if (to_device)
-        co_return co_await invoke(std::move(request), model::Identity::device(path[1]), path[1], has_certificate);
+    if (to_device) co_return co_await invoke(std::move(request), model::Identity::device(path[1]), path[1], peer);
     co_return co_await invoke(std::move(request), model::Identity::module(path[1], path[3]),
-                              fmt::format("{}/{}", path[1], path[3]), has_certificate);
+                              fmt::format("{}/{}", path[1], path[3]), peer);
 }
 
 Task<HttpResponse> Head::invoke(HttpRequest request, Result<model::Identity> target, std::string_view target_name,
-                                bool has_certificate) {
+                                const net::Peer& peer) {
     auto call = parse_method_call(request.body);
     if (!call) co_return answer(400, json_text(call.error().text));
 
@@ -90,7 +89,7 @@ Task<HttpResponse> Head::invoke(HttpRequest request, Result<model::Identity> tar
         co_return refuse(401, "Only modules on the same device can invoke DirectMethods");
     const auto token = std::string(request.headers.find("Authorization").value_or(""));
     const auto admitted = co_await services_.authenticator.authenticate(
-        {.identity = *caller, .auth_chain = {}, .token = token, .has_certificate = has_certificate});
+        {.identity = *caller, .token = token, .certificates_pem = peer.certificates_pem});
     if (!admitted) {
         log::info("A method call over HTTPS is refused: {}", admitted.error().text);
         co_return refuse(401, admitted.error().text);

@@ -1,8 +1,7 @@
 // The HTTP head: what modules call over HTTPS (edge-hub.md 3). Translates, and has no rules of its own.
 //
-// Promises: nobody is served without a token of its own, metrics excepted. A direct method goes to a client that is
-// connected here,
-//           never through the cloud. Every failure is a status and a JSON text that says why.
+// Promises: nobody is served who does not prove who it is, metrics excepted. A direct method goes to a client that is
+//           connected here, never through the cloud. Every failure is a status and a JSON text that says why.
 // Threads:  the loop's.
 #pragma once
 
@@ -33,9 +32,9 @@ public:
     [[nodiscard]] Task<codec::HttpResponse> handle(codec::HttpRequest request, const net::Peer& peer);
 
 private:
-    [[nodiscard]] Task<codec::HttpResponse> dispatch(codec::HttpRequest request, bool has_certificate);
+    [[nodiscard]] Task<codec::HttpResponse> dispatch(codec::HttpRequest request, const net::Peer& peer);
     [[nodiscard]] Task<codec::HttpResponse> invoke(codec::HttpRequest request, Result<model::Identity> target,
-                                                   std::string_view target_name, bool has_certificate);
+                                                   std::string_view target_name, const net::Peer& peer);
 
     Services services_;
 };

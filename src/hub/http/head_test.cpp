@@ -147,7 +147,7 @@ TEST_CASE("who may not call is told so, and a wrong call what is wrong with it")
         bare.body = body;
         const auto no_token = co_await hub.ask(bare);
         CHECK(no_token.status == 401);
-        CHECK(no_token.body == R"({"message":"edge1/sensor has no token"})");
+        CHECK(no_token.body == R"({"message":"edge1/sensor has neither a token nor a certificate"})");
 
         CHECK((co_await hub.ask(call_of(hub, "/twins/edge1/modules/filter", body))).status == 404);
         CHECK((co_await hub.ask(call_of(hub, "/", body))).status == 404);

@@ -8,7 +8,8 @@ namespace skerry::hub::mqtt {
 
 using codec::mqtt::ConnectCode;
 
-std::expected<Claim, Refusal> read_claim(const codec::mqtt::Connect& connect, bool has_certificate) {
+std::expected<Claim, Refusal> read_claim(const codec::mqtt::Connect& connect,
+                                         std::vector<std::string> certificates_pem) {
     if (!connect.user_name)
         return std::unexpected(Refusal{ConnectCode::server_unavailable, "CONNECT without a user name"});
     auto user = iothub::parse_user_name(*connect.user_name);
@@ -20,7 +21,7 @@ std::expected<Claim, Refusal> read_claim(const codec::mqtt::Connect& connect, bo
     return Claim{.identity = std::move(user->identity),
                  .auth_chain = std::move(user->auth_chain),
                  .token = connect.password.value_or(""),
-                 .has_certificate = has_certificate};
+                 .certificates_pem = std::move(certificates_pem)};
 }
 
 Refusal refusal_for(const Error& error) {

@@ -6,6 +6,7 @@
 
 #include <expected>
 #include <string>
+#include <vector>
 
 namespace skerry::hub::mqtt {
 
@@ -15,7 +16,8 @@ struct Refusal {
 };
 
 // Before any key is looked at: the user name's grammar, and the client id, which must be the identity's.
-[[nodiscard]] std::expected<Claim, Refusal> read_claim(const codec::mqtt::Connect& connect, bool has_certificate);
+[[nodiscard]] std::expected<Claim, Refusal> read_claim(const codec::mqtt::Connect& connect,
+                                                       std::vector<std::string> certificates_pem);
 
 // Unauthorized becomes 5, everything else 3.
 [[nodiscard]] Refusal refusal_for(const Error& error);

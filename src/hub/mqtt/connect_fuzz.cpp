@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     decoder.feed(text);
     if (const auto packet = decoder.next(); packet && *packet)
         if (const auto* const connect = std::get_if<skerry::codec::mqtt::Connect>(&**packet)) {
-            const auto claim = skerry::hub::mqtt::read_claim(*connect, false);
+            const auto claim = skerry::hub::mqtt::read_claim(*connect, {});
             if (claim && claim->identity.id() != connect->client_id) std::abort();
         }
     const auto subscriptions = skerry::hub::mqtt::Subscriptions::from_text(text);

@@ -72,7 +72,7 @@ Task<Result<>> Connection::admit() {
     if (!connect) co_return fail(connect.error());
     last_heard_ = services_.clock.steady();
 
-    auto claim = read_claim(*connect, !stream_->peer().certificates_pem.empty());
+    auto claim = read_claim(*connect, stream_->peer().certificates_pem);
     if (!claim) {
         co_await refuse(claim.error());
         co_return fail(Errc::unauthorized, "CONNECT refused: " + claim.error().why);

@@ -73,6 +73,10 @@ Task<> ClientCore::wait_connected(std::shared_ptr<ClientCore> self) {
     while (!self->connected() && !self->closing_) co_await self->changed_.wait();
 }
 
+Task<> ClientCore::wait_attempt(std::shared_ptr<ClientCore> self) {
+    while (!self->connected() && !self->last_error_ && !self->closing_) co_await self->changed_.wait();
+}
+
 Task<> ClientCore::run(std::shared_ptr<ClientCore> self) {
     while (!self->closing_) {
         auto link = co_await with_timeout(self->clock_, self->options_.request_limit, dial(self));
@@ -149,6 +153,7 @@ Result<> ClientCore::check_connack(const codec::mqtt::Connack& connack) {
         case ConnectCode::bad_credentials:
         case ConnectCode::not_authorized:
             credentials_->forget();
+            if (handlers_->on_refused) handlers_->on_refused();
             return fail(
                 Errc::unauthorized,
                 fmt::format("the hub refused CONNECT ({}): '{}' is not authorized; check that it exists there, is "

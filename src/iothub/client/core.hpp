@@ -27,6 +27,7 @@ public:
     void cancel();
     [[nodiscard]] static Task<> close(std::shared_ptr<ClientCore> self);
     [[nodiscard]] static Task<> wait_connected(std::shared_ptr<ClientCore> self);
+    [[nodiscard]] static Task<> wait_attempt(std::shared_ptr<ClientCore> self);
     [[nodiscard]] bool connected() const { return up_ || holding_; }
     [[nodiscard]] const Error* last_error() const { return last_error_ ? &*last_error_ : nullptr; }
     [[nodiscard]] static Task<Result<>> send(std::shared_ptr<ClientCore> self, model::SharedMessage message);
