@@ -214,6 +214,32 @@ TEST_CASE("a streamed answer arrives piece by piece, chunked or to the end of th
     });
 }
 
+TEST_CASE("a relayed answer comes at its taker's pace, and ends when the taker has enough") {
+    const HttpHandler handler = [](HttpRequest, const Peer&) -> Task<HttpResponse> {
+        const auto pieces = std::make_shared<Pieces>(Pieces{.executor = {}, .count = 3});
+        HttpResponse response;
+        response.next_chunk = [pieces] { return pieces->next(); };
+        co_return response;
+    };
+    with_server(handler, {}, [](Site site) -> Task<> {
+        auto client = site.client();
+        std::string seen;
+        bool busy = false;
+        const auto take_slowly = [&](std::string piece) -> Task<bool> {
+            CHECK_FALSE(busy);
+            busy = true;
+            co_await site.clock.sleep(1ms);
+            busy = false;
+            seen += piece;
+            co_return true;
+        };
+        CHECK((co_await client.relay({}, take_slowly))->status == 200);
+        CHECK(seen == "012");
+        const auto take_none = [](std::string) -> Task<bool> { co_return false; };
+        CHECK((co_await client.relay({}, take_none))->status == 200);
+    });
+}
+
 TEST_CASE("when the client of an endless answer goes away, its source is cancelled") {
     bool unwound = false;
     Executor executor;

@@ -35,10 +35,8 @@ public:
     // Waits for the end of the download, for ever as long as something arrives. `on_progress` gets each step.
     [[nodiscard]] Task<Result<>> pull(std::string image, boost::json::object auth,
                                       std::function<void(const PullProgress&)> on_progress);
-    [[nodiscard]] Task<Result<Image>> image(std::string name);
-    [[nodiscard]] Task<Result<std::vector<Image>>> images();
-    // By name or id; a name goes, and the image with its last one. Errc::conflict when a container uses it.
-    [[nodiscard]] Task<Result<>> remove_image(std::string name);
+    // Errc::not_found when the engine does not have it.
+    [[nodiscard]] Task<Result<>> find_image(std::string name);
 
     [[nodiscard]] Task<Result<Created>> create(std::string name, boost::json::object body);
     [[nodiscard]] Task<Result<>> start(std::string id);

@@ -195,7 +195,7 @@ Task<Result<>> Moby::prepare(const model::ModuleSpec& spec) {
     std::erase_if(fresh_, [&](const auto& entry) { return now - entry.second > pull_is_fresh; });
     const bool pinned = reference.find('@') != reference.npos;
     const bool enough = fresh_.contains(reference) || pinned || spec.pull_policy == model::PullPolicy::never;
-    const auto here = co_await client_.image(reference);
+    const auto here = co_await client_.find_image(reference);
     if (!here && here.error().code != Errc::not_found)
         co_return fail(here.error().while_doing(doing("preparing", spec)));
     if (here && enough) co_return Result<>{};

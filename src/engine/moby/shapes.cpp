@@ -1,5 +1,6 @@
 #include "engine/moby/shapes.hpp"
 
+#include "base/clock.hpp"
 #include "engine/moby/fields.hpp"
 
 #include <boost/json/array.hpp>
@@ -9,7 +10,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
+#include <optional>
 #include <utility>
 
 namespace skerry::engine::moby {
@@ -118,21 +119,6 @@ std::optional<std::pair<unsigned, unsigned>> api_numbers(std::string_view text) 
     return std::pair(major, minor);
 }
 
-Image image_of(const json::object& object) {
-    Image image;
-    image.id = text_at(object, "Id");
-    image.tags = texts_at(object, "RepoTags");
-    image.digests = texts_at(object, "RepoDigests");
-    image.bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, number_at(object, "Size")));
-    const auto* const created = object.if_contains("Created");
-    if (created != nullptr && created->is_string()) {
-        image.created = parse_rfc3339(created->get_string());
-    } else if (const auto seconds = number_at(object, "Created"); seconds > 0) {
-        constexpr std::int64_t latest = 9'000'000'000;  // WallTime ends in 2262
-        image.created = WallTime(std::chrono::seconds(std::min(seconds, latest)));
-    }
-    return image;
-}
 }  // namespace
 
 Errc code_of(unsigned status) {
@@ -209,27 +195,6 @@ ContainerEvent parse_event(const json::object& line) {
     if (event.action.empty()) event.action = text_at(line, "status");
     if (event.id.empty()) event.id = text_at(line, "id");
     return event;
-}
-
-Result<Image> parse_image(std::string_view body) {
-    const auto object = parse_an_object(body, "an image");
-    if (!object) return std::unexpected(object.error());
-    auto image = image_of(*object);
-    if (image.id.empty()) return unusable("an image: it lacks Id");
-    return image;
-}
-
-Result<std::vector<Image>> parse_images(std::string_view body) {
-    const auto list = parse_an_array(body, "a list of images");
-    if (!list) return std::unexpected(list.error());
-    std::vector<Image> images;
-    for (const auto& entry : *list) {
-        const auto* const object = entry.if_object();
-        if (object == nullptr) return unusable("a list of images");
-        images.push_back(image_of(*object));
-        if (images.back().id.empty()) return unusable("a list of images with Id");
-    }
-    return images;
 }
 
 Result<bool> has_network(std::string_view body, std::string_view name) {

@@ -4,14 +4,11 @@
 //           differ there. Only what can't be done without (a container's id, its state) is Errc::malformed.
 #pragma once
 
-#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "model/module.hpp"
 
 #include <boost/json/object.hpp>
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,17 +53,6 @@ struct ContainerEvent {
 };
 // A line of GET /events
 [[nodiscard]] ContainerEvent parse_event(const boost::json::object& line);
-
-struct Image {
-    std::string id;
-    std::vector<std::string> tags;     // "repository:tag"
-    std::vector<std::string> digests;  // "repository@sha256:…"
-    std::uint64_t bytes{0};
-    std::optional<WallTime> created;
-};
-// GET /images/{name}/json, and GET /images/json
-[[nodiscard]] Result<Image> parse_image(std::string_view body);
-[[nodiscard]] Result<std::vector<Image>> parse_images(std::string_view body);
 
 // GET /networks: whether one has exactly this name (the engine's own filter takes parts of names).
 [[nodiscard]] Result<bool> has_network(std::string_view body, std::string_view name);

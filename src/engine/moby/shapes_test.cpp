@@ -103,7 +103,6 @@ TEST_CASE("an answer that can't be used is malformed, and never a half-read cont
     }
     CHECK_FALSE(parse_containers(R"([{"Id":"a"}])"));
     CHECK_FALSE(parse_containers("{}"));
-    CHECK_FALSE(parse_image(R"({"RepoTags":[]})"));
     CHECK_FALSE(parse_created(R"({"Warnings":[]})"));
     CHECK_FALSE(parse_version(R"({"Version":"20"})"));
 }
@@ -134,19 +133,6 @@ TEST_CASE("an event says what happened to which container") {
     CHECK(event.id == "12");
     CHECK(event.name == "m");
     CHECK(parse_event({}).action.empty());
-}
-
-TEST_CASE("images are read with their names, digests, size and age") {
-    const auto one = parse_image(
-        R"({"Id":"sha256:1","RepoTags":["m:1"],"RepoDigests":["m@sha256:2"],"Size":5,"Created":"2024-01-31T10:00:00Z"})");
-    REQUIRE(one);
-    CHECK(one->tags == std::vector<std::string>{"m:1"});
-    CHECK(one->digests == std::vector<std::string>{"m@sha256:2"});
-    CHECK(one->bytes == 5);
-    const auto list = parse_images(R"([{"Id":"sha256:1","RepoTags":null,"Size":5,"Created":1706695200}])");
-    REQUIRE(list);
-    CHECK(list->at(0).created == one->created);
-    CHECK(list->at(0).tags.empty());
 }
 
 TEST_CASE("a network counts only by its whole name") {

@@ -16,8 +16,8 @@ export class ContainerWorld extends World {
   }
   async startEngine() {
     await this.engine.start();
-    await this.engine.makeImages({ 'skerry/agent': ['/bin/skerry', 'agent'], 'skerry/hub': ['/bin/skerry', 'hub'],
-      'skerry/sensor': ['/bin/sensor'], 'skerry/filter': ['/bin/filter'] });
+    this.engine.packageImages();
+    await this.engine.makeImages({ 'skerry/sensor': ['/bin/sensor'], 'skerry/filter': ['/bin/filter'] });
   }
   engineConfig() { return ['[moby_runtime]', `uri = "unix://${this.engine.socket}"`, 'network = "azure-iot-edge"']; }
 

@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { repository, skerry, until } from '../world.mjs';
+import { repository, until } from '../world.mjs';
 
 // The address of the host on docker0, for what listens on the host and is asked by containers.
 export const hostAddress = '172.30.0.1';
@@ -123,11 +123,11 @@ export class Engine {
 
   inspect(name) { return this.ask('GET', `/containers/${name}/json`); }
 
-  // An image with our executables, a shell and what they are linked with; each role's image shares its one layer.
+  // Images with the sample modules, a shell and what they are linked with; all share one layer.
   async makeImages(names) {
     const root = path.join(this.data, 'root');
     const products = path.join(repository, 'build/release');
-    const programs = { '/bin/sh': '/bin/sh', '/bin/sleep': '/bin/sleep', '/bin/cat': '/bin/cat', '/bin/skerry': skerry,
+    const programs = { '/bin/sh': '/bin/sh', '/bin/sleep': '/bin/sleep', '/bin/cat': '/bin/cat',
       '/bin/sensor': path.join(products, 'modules/sensor'), '/bin/filter': path.join(products, 'modules/filter') };
     for (const folder of ['bin', 'tmp', 'etc', 'var/run', 'var/lib']) {
       fs.mkdirSync(path.join(root, folder), { recursive: true });
@@ -143,13 +143,14 @@ export class Engine {
       const linked = execFileSync('ldd', [from], { encoding: 'utf8' });
       for (const [, library] of linked.matchAll(/(\/\S+) \(0x/g)) place(library, library);
     }
-    // Looked up by name at run time, so ldd does not tell: DNS of the C library.
-    for (const library of ['libnss_dns.so.2', 'libnss_files.so.2', 'libresolv.so.2']) {
-      place(`/lib/x86_64-linux-gnu/${library}`, `/lib/x86_64-linux-gnu/${library}`);
-    }
     const tar = spawn('tar', ['-C', root, '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
     await this.ask('POST', '/images/create?fromSrc=-&repo=skerry/base&tag=latest', tar.stdout);
     for (const [name, entrypoint] of Object.entries(names)) await this.makeImage(name, entrypoint);
+  }
+  // skerry/agent and skerry/hub as they are packaged. Returns what the script says.
+  packageImages() {
+    return execFileSync(path.join(repository, 'packaging/images'), { encoding: 'utf8',
+      env: { ...process.env, DOCKER_HOST: `unix://${this.socket}` } });
   }
   async makeImage(name, entrypoint) {
     const { Id } = await this.ask('POST', '/containers/create', { Image: 'skerry/base:latest', Entrypoint: entrypoint });

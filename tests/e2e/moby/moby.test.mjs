@@ -52,6 +52,12 @@ test('sensor, filter and hub as containers: all that was sent arrives, and the c
     assert.ok(hub.Mounts.some(({ Destination }) => Destination === '/var/lib/skerry'));
     assert.ok(hub.Config.Env.includes('IOTEDGE_WORKLOADURI=unix:///var/run/iotedge/workload.sock'));
 
+    // The packaged images: small, and with one common layer.
+    const images = await Promise.all(['agent', 'hub'].map((role) =>
+      world.engine.ask('GET', `/images/skerry/${role}:latest/json`)));
+    for (const { Size } of images) assert.ok(Size < 30e6, `${Size} bytes`);
+    assert.deepEqual(images[0].RootFS.Layers, images[1].RootFS.Layers);
+
     const list = world.cli('list', '-H', `unix://${world.management}`);
     for (const name of everybody) assert.match(list, new RegExp(`${name}\\s+running`));
     assert.match(world.cli('logs', 'edgeHub', '-H', `unix://${world.management}`), /\[INF\]/);
