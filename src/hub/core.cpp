@@ -271,11 +271,12 @@ void Core::push_desired(const model::Identity& identity, const json::object& pat
 }
 
 namespace {
+iothub::MethodResponse refused_method(int status, std::string why) {
+    return {status, json::serialize(json::object{{"message", std::move(why)}})};
+}
+
 iothub::MethodResponse failed_method(const Error& error) {
-    json::object body;
-    body["message"] = error.text;
-    const int status = error.code == Errc::not_found ? 404 : error.code == Errc::full ? 429 : 504;
-    return {status, json::serialize(body)};
+    return refused_method(error.code == Errc::not_found ? 404 : error.code == Errc::full ? 429 : 504, error.text);
 }
 }  // namespace
 
@@ -291,13 +292,19 @@ Task<iothub::MethodResponse> Core::own_method(iothub::MethodRequest request) {
         co_return failed_method({Errc::not_found, fmt::format("the hub has no method '{}'", request.method)});
     const auto payload = model::parse_object(request.payload);
     const auto* const ids = payload ? payload->if_contains("deviceIds") : nullptr;
-    if (!ids || !ids->is_array())
-        co_return iothub::MethodResponse{400, R"({"message":"the payload must be {\"deviceIds\":[…]}"})"};
+    if (!ids || !ids->is_array()) co_return refused_method(400, R"(the payload must be {"deviceIds":[…]})");
+    std::vector<model::Identity> identities;
     for (const auto& id : ids->get_array()) {
-        if (!id.is_string()) continue;
-        auto identity = model::Identity::parse(std::string_view(id.get_string()));
-        if (identity) (void)co_await scope_.ask_about(std::move(*identity), *link_, {.at_once = true});
+        auto identity = id.is_string() ? model::Identity::parse(std::string_view(id.get_string()))
+                                       : Result<model::Identity>(fail(Errc::malformed, "it is no text"));
+        if (!identity)
+            co_return refused_method(400, fmt::format("deviceIds: {}: {}", json::serialize(id), identity.error().text));
+        identities.push_back(std::move(*identity));
     }
+    std::string missed;
+    for (const auto& identity : identities)
+        if (!co_await scope_.ask_about(identity, *link_, {.at_once = true})) missed += ' ' + identity.id();
+    if (!missed.empty()) co_return refused_method(500, "the cloud could not be asked about" + missed);
     co_return iothub::MethodResponse{200, ""};
 }
 

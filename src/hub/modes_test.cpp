@@ -172,6 +172,26 @@ TEST_CASE("an operator's refresh of one identity does not wait for the minute to
     });
 }
 
+TEST_CASE("an operator whose refresh is malformed, or can't be done now, hears why") {
+    with_hub([](TestHub& hub) -> Task<> {
+        hub.go_offline();
+        struct Case {
+            const char* payload;
+            int status;
+            const char* says;
+        };
+        for (const auto& [payload, status, says] :
+             {Case{"{}", 400, "deviceIds"}, Case{R"({"deviceIds":"late"})", 400, "deviceIds"},
+              Case{R"({"deviceIds":[7]})", 400, "7"}, Case{R"({"deviceIds":["late","la te"]})", 400, "la te"},
+              Case{R"({"deviceIds":["late","later"]})", 500, "late later"}}) {
+            const auto answer =
+                co_await hub.cloud.listener->on_method(hub.settings.own, {"RefreshDeviceScopeIdentityCache", payload});
+            CHECK_MESSAGE(answer.status == status, payload);
+            CHECK_MESSAGE(answer.payload.contains(says), answer.payload);
+        }
+    });
+}
+
 TEST_CASE("what was asked in vain is asked again as soon as the cloud is back") {
     with_hub([](TestHub& hub) -> Task<> {
         hub.go_offline();
