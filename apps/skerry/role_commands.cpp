@@ -67,6 +67,7 @@ Task<int> serve_cloud(cli::CloudServeArguments arguments, Platform platform, Eve
          .host_names = std::move(arguments.host_names),
          .mqtt_port = arguments.mqtt_port,
          .https_port = arguments.https_port,
+         .device_authorities = std::move(arguments.device_authorities),
          .events = {.bytes = arguments.events_bytes, .age = std::chrono::days(arguments.events_days)}},
         platform, stop);
 }

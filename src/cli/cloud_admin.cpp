@@ -63,11 +63,24 @@ Task<Result<json::value>> CloudAdmin::call(std::string method, std::string targe
     codec::HttpRequest request;
     request.method = std::move(method);
     request.target = std::move(target);
-    request.target += (request.target.find('?') == std::string::npos ? '?' : '&');
-    request.target += version;
-    if (!body.empty()) request.headers.set("Content-Type", "application/json");
     if (request.method == "DELETE" || request.method == "PATCH") request.headers.set("If-Match", "*");
     request.body = std::move(body);
+    return exchange(std::move(request), limit);
+}
+
+Task<Result<json::value>> CloudAdmin::change(std::string target, std::string body) {
+    codec::HttpRequest request;
+    request.method = "PUT";
+    request.target = std::move(target);
+    request.headers.set("If-Match", "*");
+    request.body = std::move(body);
+    return exchange(std::move(request), std::chrono::seconds(30));
+}
+
+Task<Result<json::value>> CloudAdmin::exchange(codec::HttpRequest request, Duration limit) {
+    request.target += (request.target.find('?') == std::string::npos ? '?' : '&');
+    request.target += version;
+    if (!request.body.empty()) request.headers.set("Content-Type", "application/json");
     const auto response = co_await http_.exchange(std::move(request), limit);
     if (!response) co_return fail(response.error().while_doing("asking the local cloud (is it running?)"));
     if (response->status >= 400) co_return fail(code_of(response->status), words_of(*response));

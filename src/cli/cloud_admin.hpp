@@ -29,6 +29,9 @@ public:
     [[nodiscard]] Task<Result<boost::json::value>> call(std::string method, std::string target, std::string body,
                                                         Duration limit = std::chrono::seconds(30));
 
+    // Changes what exists already: PUT with If-Match, so that nothing is made by mistake.
+    [[nodiscard]] Task<Result<boost::json::value>> change(std::string target, std::string body);
+
     // The connection string of an edge device, which is made when it does not exist.
     [[nodiscard]] Task<Result<std::string>> ensure_edge_device(std::string device_id);
     [[nodiscard]] Task<Result<std::string>> connection_string(std::string device_id);
@@ -44,6 +47,8 @@ public:
     [[nodiscard]] Task<Result<>> events(EventsOptions options, std::function<bool(std::string_view line)> on_line);
 
 private:
+    [[nodiscard]] Task<Result<boost::json::value>> exchange(codec::HttpRequest request, Duration limit);
+
     net::HttpClient http_;
     net::HttpClient stream_;  // a followed log occupies its connection
 };

@@ -54,6 +54,10 @@ void add_serve(CLI::App& cloud, Invocation& invocation, ServeCloud serve) {
     command->add_option("--hostname", arguments->host_names, "its names, the hub's own first (default: the address)");
     command->add_option("--mqtt-port", arguments->mqtt_port, "0 takes a free one")->capture_default_str();
     command->add_option("--https-port", arguments->https_port, "0 takes a free one")->capture_default_str();
+    command
+        ->add_option("--device-ca", arguments->device_authorities,
+                     "PEM file of the authorities whose certificates devices may show")
+        ->check(CLI::ExistingFile);
     command->add_option("--events-bytes", arguments->events_bytes, "how much of the event log to keep")
         ->check(CLI::Range(std::uint64_t{1} << 20, std::uint64_t{1} << 50))
         ->capture_default_str();
@@ -68,17 +72,36 @@ void add_serve(CLI::App& cloud, Invocation& invocation, ServeCloud serve) {
     });
 }
 
+// The words of `az iot hub device-identity`.
+void add_authentication(CLI::App& command, CloudVerb& verb) {
+    command
+        .add_option(
+            "--auth-method,--am", verb.authentication,
+            "how it proves who it is: with keys, a certificate whose thumbprint is known, or one of an authority")
+        ->check(CLI::IsMember({"shared_private_key", "x509_thumbprint", "x509_ca"}));
+    command.add_option("--primary-thumbprint,--ptp", verb.primary_thumbprint,
+                       "of its certificate: SHA-1 or SHA-256 in hex (x509_thumbprint)");
+    command.add_option("--secondary-thumbprint,--stp", verb.secondary_thumbprint, "of its next certificate");
+}
+
 void add_devices(CLI::App& cloud, Invocation& invocation) {
-    auto& group = add_group(cloud, "device", "devices: create, list, show, delete, connection-string");
+    auto& group = add_group(cloud, "device", "devices: create, list, show, update, delete, connection-string");
     auto create = add(group, invocation, "create", "create a device", create_device);
     create.command->add_option("ID", create.verb->device)->required();
     create.command->add_flag("--edge-enabled,--edge", create.verb->edge, "an IoT Edge device");
     create.command->add_option("--parent", create.verb->parent, "the edge device above it");
+    add_authentication(*create.command, *create.verb);
     create.command->add_flag("--json", create.verb->json, "print the device as JSON");
     auto list = add(group, invocation, "list", "list the devices", list_devices);
     list.command->add_flag("--json", list.verb->json, "print JSON");
     auto show = add(group, invocation, "show", "show a device as JSON, with its keys", show_identity);
     show.command->add_option("ID", show.verb->device)->required();
+    auto update =
+        add(group, invocation, "update", "enable or disable a device, or change how it authenticates", update_device);
+    update.command->add_option("ID", update.verb->device)->required();
+    update.command->add_option("--status", update.verb->status)
+        ->check(CLI::IsMember({"enabled", "disabled"}, CLI::ignore_case));
+    add_authentication(*update.command, *update.verb);
     auto remove = add(group, invocation, "delete", "delete a device with its modules", delete_identity);
     remove.command->add_option("ID", remove.verb->device)->required();
     auto text =

@@ -22,6 +22,7 @@ struct CloudServeArguments {
     std::vector<std::string> host_names;  // never empty: the address, when none was given
     std::uint16_t mqtt_port{8883};
     std::uint16_t https_port{443};
+    std::filesystem::path device_authorities;  // empty: none
     std::uint64_t events_bytes{1024ULL * 1024 * 1024};
     std::uint64_t events_days{7};
 };

@@ -6,6 +6,7 @@
 #include "cloud/admin.hpp"
 #include "cloud/certificates.hpp"
 #include "cloud/mqtt/session.hpp"
+#include "crypto/crypto.hpp"
 #include "net/http.hpp"
 
 #include <fmt/format.h>
@@ -27,6 +28,19 @@ Task<Result<>> check_alone(const Options& options, net::Network& network) {
     (*other)->close();
     co_return fail(Errc::conflict, fmt::format("another cloud runs on '{}'; stop it, or give --data another folder",
                                                options.data.native()));
+}
+
+// Whose certificates count: they must be readable now, not when the first device comes.
+Result<std::string> read_authorities(storage::Files& files, const std::filesystem::path& file) {
+    if (file.empty()) return std::string();
+    auto text = storage::read_file(files, file);
+    if (!text) return fail(text.error().while_doing("reading --device-ca"));
+    const auto certificates = crypto::split_certificates(*text);
+    if (!certificates) return fail(certificates.error().while_doing("reading --device-ca"));
+    if (certificates->empty())
+        return fail(Errc::malformed,
+                    fmt::format("--device-ca: '{}' holds no certificate in PEM format", file.native()));
+    return std::move(*text);
 }
 
 Result<> check_options(const Options& options) {
@@ -96,7 +110,10 @@ std::vector<std::string> Cloud::State::names() const {
 }
 
 Result<> Cloud::State::open_state() {
-    auto opened = Stores::open(options.data / "registry.db", names(), platform.random, platform.clock);
+    auto authorities = read_authorities(platform.files, options.device_authorities);
+    if (!authorities) return fail(authorities.error());
+    auto opened =
+        Stores::open(options.data / "registry.db", names(), std::move(*authorities), platform.random, platform.clock);
     if (!opened) return fail(opened.error());
     stores = std::move(*opened);
     auto log = EventLog::open(platform.files, options.data / "events", options.events, platform.clock, *log_writer,
@@ -109,8 +126,8 @@ Result<> Cloud::State::open_state() {
     const auto absolute = std::filesystem::absolute(options.data, ignored);
     admin = std::make_unique<Admin>(*hub, *rest, platform.clock, absolute / ca_certificate_file);
     // These lambdas are no coroutines: they only pass the request on.
-    https_handler = [this](codec::HttpRequest request, const net::Peer&) {
-        return rest->handle(std::move(request), Trust::header);
+    https_handler = [this](codec::HttpRequest request, const net::Peer& peer) {
+        return rest->handle(std::move(request), Trust::header, peer.certificates_pem);
     };
     admin_handler = [this](codec::HttpRequest request, const net::Peer&) { return admin->handle(std::move(request)); };
     return {};

@@ -25,6 +25,7 @@ struct Options {
     std::vector<std::string> host_names;  // at least one; the first is the hub's name
     std::uint16_t mqtt_port{8883};        // 0 takes a free one
     std::uint16_t https_port{443};
+    std::filesystem::path device_authorities{};  // PEM file: whose certificates are devices'; empty: nobody's
     EventLogLimits events;
     bool inline_work{false};  // no threads: for simulation
 };

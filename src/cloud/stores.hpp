@@ -18,13 +18,14 @@
 namespace skerry::cloud {
 
 struct Stores {
-    // `hosts`: the names of this hub.
+    // `hosts`: the names of this hub. `authorities_pem`: whose certificates count as devices', may be empty.
     [[nodiscard]] static Result<std::unique_ptr<Stores>> open(const std::filesystem::path& database,
-                                                              std::vector<std::string> hosts, Random& random,
+                                                              std::vector<std::string> hosts,
+                                                              std::string authorities_pem, Random& random,
                                                               const Clock& clock);
 
     Stores(std::unique_ptr<storage::Database> opened, std::vector<Policy> loaded, std::vector<std::string> hosts,
-           Random& random, const Clock& clock);
+           std::string authorities_pem, Random& random, const Clock& clock);
 
     std::unique_ptr<storage::Database> database;
     std::vector<Policy> policies;

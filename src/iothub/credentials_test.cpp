@@ -76,3 +76,19 @@ TEST_CASE("a signer that fails says for whom, and the next call tries again") {
     signing.fails = false;
     CHECK_FALSE(signing.token().empty());
 }
+
+TEST_CASE("a token of somebody else is used as it is, until it ends or was refused") {
+    sim::World world;
+    const auto leaf = model::Identity::device("leaf").value();
+    Credentials given("hub.example", leaf, "its token", world.clock().wall() + 1h, world.clock());
+    CHECK(world.run(given.token()).value() == "its token");
+    CHECK(given.expires() - world.clock().steady() == 1h);
+    CHECK(given.lifetime() == 0s);  // nothing renews it
+    world.clock().advance(1h);
+    CHECK(world.run(given.token()).error().code == Errc::unauthorized);
+
+    Credentials refused("hub.example", leaf, "its token", WallTime::max(), world.clock());
+    CHECK(world.run(refused.token()));
+    refused.forget();
+    CHECK(world.run(refused.token()).error().code == Errc::unauthorized);
+}

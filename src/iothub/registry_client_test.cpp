@@ -5,6 +5,7 @@
 #include "sim/world.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -158,6 +159,29 @@ TEST_CASE("a scope is read page by page, and one entry that makes no sense hides
     CHECK_FALSE(object(registry.requests[0].body).contains("continuationLink"));
     CHECK(object(registry.requests[1].body).at("continuationLink") == "next");
     CHECK(object(registry.requests[1].body).at("authChain") == "d1");
+}
+
+TEST_CASE("the scopes of the edge devices below are read too, each once, and one that is refused hides no other") {
+    Registry registry;
+    const auto device = [](std::string_view id, bool edge) {
+        return fmt::format(
+            R"({{"deviceId":"{}","status":"enabled","authentication":{{}},"capabilities":{{"iotEdge":{}}}}})", id,
+            edge);
+    };
+    const auto page = [](const std::string& devices) { return R"({"devices":[)" + devices + R"(],"modules":[]})"; };
+    registry.will_answer(200, page(device("d1", true) + ',' + device("child", true) + ',' + device("shut", true)));
+    registry.will_answer(200, page(device("child", true) + ',' + device("leaf", false)));
+    registry.will_answer(401, "{}");
+    const auto scope = registry.world.run(registry.client->scope());
+    REQUIRE(scope);
+    CHECK(scope->back().identity.id() == "leaf");
+    REQUIRE(registry.requests.size() == 3);
+    CHECK(registry.requests[1].body.contains(R"("authChain":"child;d1")"));
+    CHECK(registry.requests[2].body.contains(R"("authChain":"shut;d1")"));
+
+    registry.will_answer(200, page(device("leaf", false)));
+    CHECK(registry.world.run(registry.client->scope_of(model::Identity::device("leaf").value(), {"child", "d1"})));
+    CHECK(registry.last().body.contains(R"("authChain":"child;d1")"));
 }
 
 TEST_CASE("pages without end are an error, not a loop") {

@@ -12,7 +12,7 @@ test('tokens are renewed under load: nothing is lost, doubled or out of order on
     await world.startDaemon();
     await world.untilRunning('edgeAgent', 'edgeHub');
 
-    const leaf = world.startLeaf('leaf-1', 'renewing.mjs');
+    const leaf = world.startLeaf('leaf-1', { program: 'renewing.mjs' });
     await until('the token was renewed four times', () => world.lines('leaf-1', 'renewed').length >= 4, 60);
     leaf.kill('SIGTERM');
     await until('the device has ended', () => world.lines('leaf-1', 'ended').length === 1, 30);

@@ -91,9 +91,9 @@ export class World {
     });
   }
 
-  async startCloud() {
+  async startCloud(more = []) {
     this.cloud = this.start('cloud',
-      ['cloud', 'serve', '--data', this.cloudData, '--listen', this.cloudAddress, '--hostname', this.cloudAddress]);
+      ['cloud', 'serve', '--data', this.cloudData, '--listen', this.cloudAddress, '--hostname', this.cloudAddress, ...more]);
     await until('the cloud answers', () => this.info());
   }
   async stopCloud(signal = 'SIGTERM') {
@@ -109,13 +109,16 @@ export class World {
       env: { ...process.env, NODE_EXTRA_CA_CERTS: caCertificate, CONNECTION_STRING: iothubowner, NODE_TEST_CONTEXT: '' } });
   }
 
-  createDevice() {
+  // `authorities`: PEM of those whose devices the hub trusts, besides the cloud's.
+  createDevice(authorities = '') {
     this.cloudCli('device', 'create', this.device, '--edge-enabled');
     const info = this.info();
+    const trusted = path.join(this.root, 'trusted.pem');
+    fs.writeFileSync(trusted, fs.readFileSync(info.caCertificate, 'utf8') + authorities);
     const connection = this.cloudCli('device', 'connection-string', this.device).trim();
     fs.writeFileSync(path.join(this.root, 'config.toml'), [
       `hostname = "${this.hostname}"`,
-      `trust_bundle_cert = "file://${info.caCertificate}"`,
+      `trust_bundle_cert = "file://${trusted}"`,
       '[provisioning]', 'source = "manual"', `connection_string = "${connection}"`,
       '[agent]', 'name = "edgeAgent"', 'type = "docker"',
       '[agent.config]', 'image = "skerry/agent:latest"',
@@ -130,16 +133,18 @@ export class World {
   engineConfig() { return ['[skerry.engine]', 'type = "process"', `bundles = "${this.bundles}"`]; }
 
   // A downstream device in this edge device's scope, behind its gateway.
-  createLeaf(name) { this.cloudCli('device', 'create', name, '--parent', this.device); }
+  createLeaf(name, ...more) { this.cloudCli('device', 'create', name, '--parent', this.device, ...more); }
+  // The authority of the hub's certificate, for its clients; needs the daemon.
+  get edgeAuthority() { return path.join(this.root, 'edge', 'keys', 'edge-ca.pem'); }
   // A program of tests/e2e as that device, with a ledger of its name; needs the daemon.
-  startLeaf(name, program = 'leaf.mjs') {
+  startLeaf(name, { program = 'leaf.mjs', env = {} } = {}) {
     const connection = this.cloudCli('device', 'connection-string', name).trim();
     const out = fs.openSync(this.log(name), 'a');
     const child = spawn(process.execPath, [path.join(here, program)], {
       stdio: ['ignore', out, out],
       env: { ...process.env, NODE_TEST_CONTEXT: '', LEDGER: this.ledger(name),
-        NODE_EXTRA_CA_CERTS: path.join(this.root, 'edge', 'keys', 'edge-ca.pem'),
-        CONNECTION_STRING: `${connection};GatewayHostName=${hubAddress}` },
+        NODE_EXTRA_CA_CERTS: this.edgeAuthority,
+        CONNECTION_STRING: `${connection};GatewayHostName=${hubAddress}`, ...env },
     });
     fs.closeSync(out);
     return child;

@@ -43,13 +43,31 @@ std::string device_of_scope(std::string_view scope) {
     return std::string(scope.substr(0, scope.rfind('-')));
 }
 
-std::string primary_key_of(const json::value& identity) {
-    const auto* object = identity.if_object();
-    const auto* authentication = object ? object->if_contains("authentication") : nullptr;
-    const auto* keys = authentication && authentication->is_object()
-                           ? authentication->get_object().if_contains("symmetricKey")
-                           : nullptr;
-    return keys && keys->is_object() ? text_of(keys->get_object(), "primaryKey") : std::string();
+// A text of the identity's authentication, or of an object in it.
+std::string authentication_text(const json::value& identity, std::string_view name, std::string_view in = {}) {
+    const auto inner = [](const json::object* object, std::string_view member) -> const json::object* {
+        const auto* value = object ? object->if_contains(member) : nullptr;
+        return value ? value->if_object() : nullptr;
+    };
+    const auto* authentication = inner(identity.if_object(), "authentication");
+    const auto* object = in.empty() ? authentication : inner(authentication, in);
+    return object ? text_of(*object, name) : std::string();
+}
+
+// Empty: nothing was said of it.
+Result<json::object> authentication_of(const CloudVerb& verb) {
+    const bool has_thumbprint = !verb.primary_thumbprint.empty() || !verb.secondary_thumbprint.empty();
+    const auto method = verb.authentication.empty() && has_thumbprint ? "x509_thumbprint" : verb.authentication;
+    if (has_thumbprint && method != "x509_thumbprint")
+        return fail(Errc::malformed, fmt::format("a thumbprint says nothing with --auth-method {}", method));
+    if (method.empty()) return json::object{};
+    if (method == "shared_private_key") return json::object{{"type", "sas"}};
+    if (method == "x509_ca") return json::object{{"type", "certificateAuthority"}};
+    if (!has_thumbprint) return fail(Errc::malformed, "--auth-method x509_thumbprint needs --primary-thumbprint");
+    return json::object{
+        {"type", "selfSigned"},
+        {"x509Thumbprint",
+         {{"primaryThumbprint", verb.primary_thumbprint}, {"secondaryThumbprint", verb.secondary_thumbprint}}}};
 }
 
 Task<Result<std::string>> connection_string(CloudAdmin& cloud, CloudVerb verb) {
@@ -57,11 +75,15 @@ Task<Result<std::string>> connection_string(CloudAdmin& cloud, CloudVerb verb) {
     if (!info) co_return fail(info.error());
     const auto identity = co_await cloud.call("GET", identity_path(verb, "devices"), {});
     if (!identity) co_return fail(identity.error());
-    const auto key = primary_key_of(*identity);
-    if (key.empty()) co_return fail(Errc::malformed, fmt::format("{} does not use keys", name_of(verb)));
+    const auto type = authentication_text(*identity, "type");
+    const auto key = authentication_text(*identity, "primaryKey", "symmetricKey");
+    const bool certificate = type == "selfSigned" || type == "certificateAuthority";
+    if (key.empty() && !certificate)
+        co_return fail(Errc::malformed, fmt::format("{} has no authentication", name_of(verb)));
     const auto host = text_of(*info, "hostName");
     const auto module = verb.module.empty() ? std::string() : ";ModuleId=" + verb.module;
-    co_return fmt::format("HostName={};DeviceId={}{};SharedAccessKey={}", host, verb.device, module, key);
+    co_return fmt::format("HostName={};DeviceId={}{};{}", host, verb.device, module,
+                          certificate ? "x509=true" : "SharedAccessKey=" + key);
 }
 
 Task<Result<>> print_created(CloudAdmin& cloud, CloudVerb verb, json::value made) {
@@ -85,6 +107,9 @@ Task<Result<>> show_info(CloudAdmin& cloud, CloudVerb, Platform) {
 
 Task<Result<>> create_device(CloudAdmin& cloud, CloudVerb verb, Platform) {
     json::object device{{"deviceId", verb.device}, {"capabilities", {{"iotEdge", verb.edge}}}};
+    auto authentication = authentication_of(verb);
+    if (!authentication) co_return fail(authentication.error());
+    if (!authentication->empty()) device["authentication"] = std::move(*authentication);
     if (!verb.parent.empty()) {
         const auto parent = co_await cloud.call("GET", "/devices/" + percent_encode(verb.parent), {});
         if (!parent) co_return fail(parent.error().while_doing("finding the parent"));
@@ -96,6 +121,19 @@ Task<Result<>> create_device(CloudAdmin& cloud, CloudVerb verb, Platform) {
     auto made = co_await cloud.call("PUT", identity_path(verb, "devices"), json::serialize(device));
     if (!made) co_return fail(made.error());
     co_return co_await print_created(cloud, std::move(verb), std::move(*made));
+}
+
+Task<Result<>> update_device(CloudAdmin& cloud, CloudVerb verb, Platform) {
+    json::object change{{"deviceId", verb.device}};
+    auto authentication = authentication_of(verb);
+    if (!authentication) co_return fail(authentication.error());
+    if (!authentication->empty()) change["authentication"] = std::move(*authentication);
+    if (!verb.status.empty()) change["status"] = to_lower(verb.status);
+    if (change.size() == 1) co_return fail(Errc::malformed, "nothing to change: give --status or --auth-method");
+    const auto changed = co_await cloud.change(identity_path(verb, "devices"), json::serialize(change));
+    if (!changed) co_return fail(changed.error());
+    print(fmt::format("updated {}\n", name_of(verb)));
+    co_return Result<>{};
 }
 
 Task<Result<>> create_module(CloudAdmin& cloud, CloudVerb verb, Platform) {

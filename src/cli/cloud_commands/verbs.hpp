@@ -18,9 +18,13 @@ struct CloudVerb {
     bool json{false};
     std::string device;
     std::string module;  // empty: the device
-    // device create
+    // device create, device update
     bool edge{false};
     std::string parent;
+    std::string authentication;  // shared_private_key | x509_thumbprint | x509_ca; empty: not said
+    std::string primary_thumbprint;
+    std::string secondary_thumbprint;
+    std::string status;  // enabled | disabled
     // deploy, twin update
     std::string document;  // JSON text, or a file's name
     // method invoke
@@ -36,6 +40,7 @@ using RunVerb = Task<Result<>> (*)(CloudAdmin& cloud, CloudVerb verb, Platform p
 
 [[nodiscard]] Task<Result<>> show_info(CloudAdmin& cloud, CloudVerb verb, Platform platform);
 [[nodiscard]] Task<Result<>> create_device(CloudAdmin& cloud, CloudVerb verb, Platform platform);
+[[nodiscard]] Task<Result<>> update_device(CloudAdmin& cloud, CloudVerb verb, Platform platform);
 [[nodiscard]] Task<Result<>> list_devices(CloudAdmin& cloud, CloudVerb verb, Platform platform);
 [[nodiscard]] Task<Result<>> create_module(CloudAdmin& cloud, CloudVerb verb, Platform platform);
 [[nodiscard]] Task<Result<>> list_modules(CloudAdmin& cloud, CloudVerb verb, Platform platform);

@@ -63,8 +63,9 @@ json::object event_json(const Telemetry& event, std::uint64_t sequence, WallTime
     system["iothub-connection-device-id"] = event.source.device_id();
     if (event.source.is_module()) system["iothub-connection-module-id"] = event.source.module_id();
     system["iothub-connection-auth-generation-id"] = event.generation_id;
-    system["iothub-connection-auth-method"] = fmt::format(
-        R"({{"scope":"{}","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}})", event.auth_scope);
+    system["iothub-connection-auth-method"] =
+        fmt::format(R"({{"scope":"{}","type":"{}","issuer":"{}","acceptingIpFilterRule":null}})", event.auth_scope,
+                    event.auth_type, event.auth_type == "x509" ? "external" : "iothub");
     system["iothub-enqueuedtime"] = time;
     system["iothub-message-source"] = "Telemetry";
     object["systemProperties"] = std::move(system);

@@ -21,6 +21,7 @@ struct Telemetry {
     model::Identity source;
     std::string generation_id;
     std::string auth_scope{"device"};
+    std::string auth_type{"sas"};
     model::Properties properties;
     model::Properties system;  // internal names, as the property bag gives them
     std::string body;

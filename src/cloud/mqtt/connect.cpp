@@ -39,19 +39,22 @@ Task<> refuse_connect(net::Stream& stream, mqtt::ConnectCode code) {
 }
 
 // Any failure is CONNACK 5 to the client; the text is for the log.
-Task<Result<DeviceAccess>> authenticate(const mqtt::Connect& connect, Hub& hub) {
+Task<Result<DeviceAccess>> authenticate(const mqtt::Connect& connect, const net::Peer& peer, Hub& hub) {
     if (!connect.user_name) co_return fail(Errc::unauthorized, "CONNECT has no user name");
     const auto name = iothub::parse_user_name(*connect.user_name);
     if (!name) co_return fail(name.error());
     if (connect.client_id != name->identity.id())
         co_return fail(Errc::unauthorized, fmt::format("client id '{}' and user name ('{}') differ", connect.client_id,
                                                        name->identity.id()));
-    if (!connect.password)
-        co_return fail(Errc::unauthorized, fmt::format("'{}' sent no token as its password", name->identity.id()));
+    const auto token = connect.password.value_or("");
+    if (token.empty() && peer.certificates_pem.empty())
+        co_return fail(Errc::unauthorized,
+                       fmt::format("'{}' sent neither a token as its password nor a certificate", name->identity.id()));
     auto access = co_await hub.ask([&](Stores& stores) -> Outcome<DeviceAccess> {
         if (!stores.authenticator.is_host(name->host))
             return refuse(HubCode::unauthorized, fmt::format("this hub is not called '{}'", name->host));
-        return stores.authenticator.connect(name->identity, name->auth_chain, *connect.password);
+        if (token.empty()) return stores.authenticator.connect_with_certificate(name->identity, peer.certificates_pem);
+        return stores.authenticator.connect(name->identity, name->auth_chain, token);
     });
     if (!access) co_return fail(Errc::unauthorized, fmt::format("'{}': {}", name->identity.id(), access.error().text));
     co_return std::move(*access);
@@ -69,7 +72,7 @@ Task<> serve_mqtt(std::unique_ptr<net::Stream> owned, MqttContext context) {
         stream->close();
         co_return;
     }
-    auto access = co_await authenticate(*connect, context.hub);
+    auto access = co_await authenticate(*connect, stream->peer(), context.hub);
     if (!access) {
         log::warn("mqtt {}: refused: {}", peer, access.error().text);
         co_await refuse_connect(*stream, mqtt::ConnectCode::not_authorized);

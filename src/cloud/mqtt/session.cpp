@@ -128,6 +128,7 @@ Telemetry MqttSession::telemetry_of(iothub::PropertyBag bag, std::string body) c
     return Telemetry{.source = access_.identity,
                      .generation_id = access_.generation_id,
                      .auth_scope = access_.scope,
+                     .auth_type = access_.type,
                      .properties = std::move(bag.application),
                      .system = std::move(bag.system),
                      .body = std::move(body)};

@@ -1,6 +1,7 @@
 // One MQTT connection of a device or module, from CONNECT to its end (iot-hub-wire.md 1.1, 1.2).
 //
-// Promises: nothing is done for a client before its token was accepted; PUBACK for telemetry is sent after the event
+// Promises: nothing is done for a client before its token or certificate was accepted; PUBACK for telemetry is sent
+// after the event
 //           is on disk, in the order of the PUBLISHes. A client that breaks the protocol loses its own connection, no
 //           other.
 // Bounds:   one packet (largest_packet), 1,000 unacknowledged events, 50 messages to the device in flight, 4 MiB of

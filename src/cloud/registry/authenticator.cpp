@@ -1,6 +1,8 @@
 #include "cloud/registry/authenticator.hpp"
 
 #include "base/encoding.hpp"
+#include "crypto/crypto.hpp"
+#include "crypto/purpose.hpp"
 
 #include <fmt/format.h>
 
@@ -16,6 +18,15 @@ bool is_signed_with(const iothub::SasToken& token, const iothub::SymmetricKeys& 
         const auto bytes = base64_decode(*key);
         if (bytes && !bytes->empty() && iothub::is_signed_with(token, *bytes)) return true;
     }
+    return false;
+}
+
+// SHA-1 or SHA-256, told apart by their lengths.
+bool has_thumbprint(const crypto::Certificate& certificate, const Authentication& known) {
+    for (const auto* expected : {&known.primary_thumbprint, &known.secondary_thumbprint})
+        if (!expected->empty() && (equals_ignoring_case(*expected, certificate.sha1_thumbprint) ||
+                                   equals_ignoring_case(*expected, certificate.sha256_thumbprint)))
+            return true;
     return false;
 }
 }  // namespace
@@ -94,16 +105,80 @@ std::vector<std::string> Authenticator::chain_to_parent(const Registration& targ
     return chain;
 }
 
-Outcome<DeviceAccess> Authenticator::connect(const model::Identity& identity, const std::vector<std::string>& chain,
-                                             std::string_view text) {
-    const auto token = parse(text);
-    if (!token) return refuse(token.error());
-    const auto registration = registry_.find(identity);
+// Until when it is valid.
+Outcome<WallTime> Authenticator::check_certificate(const std::vector<std::string>& chain_pem,
+                                                   const Registration& signer) const {
+    const auto& id = signer.identity.id();
+    const auto no = [&id](std::string_view why) {
+        return refuse(HubCode::unauthorized, fmt::format("the certificate of '{}' {}", id, why));
+    };
+    if (chain_pem.empty()) return refuse(HubCode::unauthorized, fmt::format("'{}' sent no certificate", id));
+    const auto leaf = crypto::parse_certificate(chain_pem.front());
+    if (!leaf) return no("can't be read: " + leaf.error().text);
+    const auto now = clock_.wall();
+    if (now < leaf->not_before || now > leaf->not_after) return no("has expired, or is not valid yet");
+    switch (signer.authentication.type) {
+        case AuthenticationType::self_signed:
+            if (!has_thumbprint(*leaf, signer.authentication)) return no("has none of its two thumbprints");
+            return leaf->not_after;
+        case AuthenticationType::certificate_authority: {
+            if (leaf->is_ca) return no("is an authority's");
+            if (leaf->common_name != id) return no("has another common name: '" + leaf->common_name + "'");
+            auto trusted = crypto::may_be_client(chain_pem.front());
+            if (trusted) trusted = crypto::verify_chain(chain_pem, authorities_pem_, now);
+            if (!trusted) return no("leads to no authority of --device-ca: " + trusted.error().text);
+            return leaf->not_after;
+        }
+        case AuthenticationType::sas:
+        case AuthenticationType::none: break;
+    }
+    return no(fmt::format("is not asked for: it uses '{}'", name_of(signer.authentication.type)));
+}
+
+Outcome<Registration> Authenticator::enabled_registration(const model::Identity& identity) {
+    auto registration = registry_.find(identity);
     if (!registration) return refuse(registration.error());
     const auto device = registry_.find(*model::Identity::device(identity.device_id()));
     if (!device) return refuse(device.error());
     if (!device->enabled)
         return refuse(HubCode::device_disabled, fmt::format("'{}' is disabled", device->identity.id()));
+    return registration;
+}
+
+Outcome<DeviceAccess> Authenticator::connect_with_certificate(const model::Identity& identity,
+                                                              const std::vector<std::string>& chain_pem) {
+    const auto registration = enabled_registration(identity);
+    if (!registration) return refuse(registration.error());
+    const auto until = check_certificate(chain_pem, *registration);
+    if (!until) return refuse(until.error());
+    return DeviceAccess{.identity = identity,
+                        .generation_id = registration->generation_id,
+                        .scope = identity.is_module() ? "module" : "device",
+                        .type = "x509",
+                        .valid_until = *until};
+}
+
+Outcome<> Authenticator::authorize_certificate(const std::vector<std::string>& chain_pem,
+                                               std::span<const model::Identity> identities) {
+    Outcome<> checked = refuse(HubCode::unauthorized, "the request has no Authorization header, and no certificate");
+    if (chain_pem.empty()) return checked;
+    for (const auto& identity : identities) {
+        const auto registration = enabled_registration(identity);
+        const auto until = registration ? check_certificate(chain_pem, *registration)
+                                        : Outcome<WallTime>(refuse(registration.error()));
+        if (until) return {};
+        // Who can't say who it is must not learn who exists.
+        checked = refuse(HubCode::unauthorized, until.error().text);
+    }
+    return checked;
+}
+
+Outcome<DeviceAccess> Authenticator::connect(const model::Identity& identity, const std::vector<std::string>& chain,
+                                             std::string_view text) {
+    const auto token = parse(text);
+    if (!token) return refuse(token.error());
+    const auto registration = enabled_registration(identity);
+    if (!registration) return refuse(registration.error());
 
     Outcome<> checked;
     if (token->policy) {
@@ -123,6 +198,7 @@ Outcome<DeviceAccess> Authenticator::connect(const model::Identity& identity, co
                         .scope = token->policy          ? "hub"
                                  : identity.is_module() ? "module"
                                                         : "device",
+                        .type = "sas",
                         .valid_until = end_of(*token)};
 }
 

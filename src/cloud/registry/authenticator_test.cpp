@@ -74,6 +74,44 @@ TEST_CASE("an edge hub connects its modules and children with its own token") {
     CHECK_FALSE(test.authenticator.connect(id("leaf"), {"leaf", "child"}, test.token("child/filter")));
 }
 
+TEST_CASE("a device connects with the certificate that the registry describes, until it expires") {
+    TestStores test;
+    const auto key = crypto::generate_private_key_pem(crypto::KeyKind::p256).value();
+    const std::vector own{test.certificate_of("any name", key, true)};
+    const std::vector other{test.certificate_of("any name", key, true)};
+    const std::vector issued{test.certificate_of("signed", key, false, 10min)};
+    const auto read = crypto::parse_certificate(own.front()).value();
+    test.device("first", {.type = AuthenticationType::self_signed, .primary_thumbprint = read.sha1_thumbprint});
+    test.device("second", {.type = AuthenticationType::self_signed, .secondary_thumbprint = read.sha256_thumbprint});
+    test.device("signed", {.type = AuthenticationType::certificate_authority});
+    test.device("keys");
+    const auto connect = [&](const char* who, const std::vector<std::string>& chain) {
+        return test.authenticator.connect_with_certificate(id(who), chain);
+    };
+    CHECK(connect("first", own).value().type == "x509");
+    CHECK(connect("second", own));
+    CHECK(connect("signed", issued).value().valid_until == test.clock.now + 10min);
+    for (const auto& [who, chain] : std::vector<std::pair<const char*, std::vector<std::string>>>{
+             {"first", other}, {"first", issued}, {"first", {}}, {"signed", own}, {"keys", own}, {"keys", issued}})
+        CHECK(connect(who, chain).error().code == HubCode::unauthorized);
+    CHECK(connect("signed", {test.certificate_of("Signed", key, false)}).error().code == HubCode::unauthorized);
+    CHECK(connect("signed", {test.certificate_of("signed", key, true)}).error().code == HubCode::unauthorized);
+    CHECK_FALSE(connect("nobody", own));
+    CHECK_FALSE(test.authenticator.connect(id("first"), {}, "a token"));
+
+    const std::vector of_first{id("first")};
+    CHECK(test.authenticator.authorize_certificate(own, of_first));
+    CHECK_FALSE(test.authenticator.authorize_certificate(own, {}));
+    CHECK_FALSE(test.authenticator.authorize_certificate(other, of_first));
+
+    REQUIRE(test.registry.put(id("first"), {.enabled = false}, "*"));
+    CHECK(connect("first", own).error().code == HubCode::device_disabled);
+    CHECK_FALSE(test.authenticator.authorize_certificate(own, of_first));
+    test.clock.now += 2h;
+    CHECK(connect("second", own).error().code == HubCode::unauthorized);
+    CHECK(connect("signed", issued).error().code == HubCode::unauthorized);
+}
+
 TEST_CASE("requests need a policy with the right, or the key of one who is named") {
     TestStores test;
     test.device("d1");

@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/encoding.hpp"
 #include "cloud/stores.hpp"
+#include "crypto/crypto.hpp"
 #include "iothub/sas.hpp"
 #include "model/twin.hpp"
 
@@ -36,7 +37,10 @@ public:
 struct TestStores {
     StillClock clock;
     CountingRandom random;
-    std::unique_ptr<Stores> stores = Stores::open(":memory:", {"hub.test", "127.0.0.11"}, random, clock).value();
+    std::string authority_key = crypto::generate_private_key_pem(crypto::KeyKind::p256).value();
+    std::string authority = certificate_of("Devices", authority_key, true);
+    std::unique_ptr<Stores> stores =
+        Stores::open(":memory:", {"hub.test", "127.0.0.11"}, authority, random, clock).value();
 
     Registry& registry = stores->registry;
     TwinStore& twins = stores->twins;
@@ -52,6 +56,16 @@ struct TestStores {
     }
     Registration module(const std::string& device_id, const std::string& id) {
         return registry.put(model::Identity::module(device_id, id).value(), {}, {}).value();
+    }
+    // Issued by the authority, or signed by itself.
+    std::string certificate_of(const std::string& name, const std::string& key, bool self_signed,
+                               Duration life = std::chrono::hours(1)) {
+        const crypto::CertificateRequest request{.common_name = name,
+                                                 .is_ca = name == "Devices",
+                                                 .not_before = clock.now - std::chrono::hours(1),
+                                                 .not_after = clock.now + life};
+        if (self_signed) return crypto::self_signed_certificate(request, key).value();
+        return crypto::issue_certificate(request, key, authority, authority_key).value();
     }
     Registration find(const std::string& id) { return registry.find(model::Identity::parse(id).value()).value(); }
 

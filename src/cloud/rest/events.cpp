@@ -100,11 +100,13 @@ Rest::Reply Rest::send_events(const Call& call, model::Identity source) {
     if (size > model::largest_message)
         co_return refuse(HubCode::message_too_large,
                          fmt::format("{} bytes; the limit is {}", size, model::largest_message));
+    const bool by_token = call.trust == Trust::owner || call.request.headers.find("Authorization");
     std::vector<EventLog::Ticket> tickets;
     for (auto& message : *messages) {
         auto ticket = co_await hub_.events().append({.source = source,
                                                      .generation_id = known->generation_id,
                                                      .auth_scope = source.is_module() ? "module" : "device",
+                                                     .auth_type = by_token ? "sas" : "x509",
                                                      .properties = std::move(message.properties),
                                                      .system = std::move(message.system),
                                                      .body = std::move(message.body)});

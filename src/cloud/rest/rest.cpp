@@ -60,16 +60,20 @@ std::size_t Rest::Call::page_size(std::string_view name, std::size_t largest) co
 Task<Outcome<>> Rest::authorize(const Call& call, Rights rights, std::vector<model::Identity> identities) {
     if (call.trust == Trust::owner) co_return Outcome<>{};
     const auto token = call.request.headers.find("Authorization");
-    if (!token) co_return refuse(HubCode::unauthorized, "the request has no Authorization header");
+    if (!token)
+        co_return co_await hub_.ask([&](Stores& stores) {
+            return stores.authenticator.authorize_certificate(call.certificates_pem, identities);
+        });
     const std::string text(*token);
     co_return co_await hub_.ask(
         [&](Stores& stores) { return stores.authenticator.authorize(text, rights, identities); });
 }
 
-Task<codec::HttpResponse> Rest::handle(codec::HttpRequest request, Trust trust) {
+Task<codec::HttpResponse> Rest::handle(codec::HttpRequest request, Trust trust,
+                                       std::vector<std::string> certificates_pem) {
     auto path = request.segments();
     while (!path.empty() && path.back().empty()) path.pop_back();
-    const Call call{std::move(request), std::move(path), trust};
+    const Call call{std::move(request), std::move(path), trust, std::move(certificates_pem)};
     auto answer = co_await dispatch(call);
     if (answer) co_return to_response(std::move(*answer));
     const auto& fault = answer.error();

@@ -27,13 +27,16 @@ class Rest {
 public:
     Rest(Hub& hub, Clock& clock, Random& random) : hub_(hub), clock_(clock), random_(random) {}
 
-    [[nodiscard]] Task<codec::HttpResponse> handle(codec::HttpRequest request, Trust trust);
+    // `certificates_pem`: what the client presented in TLS, leaf first; it counts where there is no token.
+    [[nodiscard]] Task<codec::HttpResponse> handle(codec::HttpRequest request, Trust trust,
+                                                   std::vector<std::string> certificates_pem = {});
 
 private:
     struct Call {
         codec::HttpRequest request;
         std::vector<std::string> path;  // decoded, without a trailing empty segment
         Trust trust;
+        std::vector<std::string> certificates_pem;
 
         [[nodiscard]] bool is(std::string_view method) const { return request.method == method; }
         [[nodiscard]] IfMatch if_match() const;
@@ -67,7 +70,7 @@ private:
     [[nodiscard]] Reply scope_page(std::string edge_device, std::string after, std::size_t limit, std::string link);
     [[nodiscard]] Reply scope_target(model::Identity target);
 
-    // A policy with any of `rights`, or the key of one of `identities`.
+    // A policy with any of `rights`, or the key or certificate of one of `identities`.
     [[nodiscard]] Task<Outcome<>> authorize(const Call& call, Rights rights,
                                             std::vector<model::Identity> identities = {});
     [[nodiscard]] Task<Outcome<Answer>> twin_answer(Twin twin);
