@@ -29,6 +29,8 @@ public:
     [[nodiscard]] Task<Result<boost::json::value>> call(std::string method, std::string target, std::string body,
                                                         Duration limit = std::chrono::seconds(30));
 
+    // The same for a request with headers of its own.
+    [[nodiscard]] Task<Result<boost::json::value>> exchange(codec::HttpRequest request, Duration limit);
     // Changes what exists already: PUT with If-Match, so that nothing is made by mistake.
     [[nodiscard]] Task<Result<boost::json::value>> change(std::string target, std::string body);
 
@@ -47,8 +49,6 @@ public:
     [[nodiscard]] Task<Result<>> events(EventsOptions options, std::function<bool(std::string_view line)> on_line);
 
 private:
-    [[nodiscard]] Task<Result<boost::json::value>> exchange(codec::HttpRequest request, Duration limit);
-
     net::HttpClient http_;
     net::HttpClient stream_;  // a followed log occupies its connection
 };

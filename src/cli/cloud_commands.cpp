@@ -6,6 +6,8 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -181,6 +183,27 @@ void add_methods(CLI::App& cloud, Invocation& invocation) {
     });
 }
 
+void add_messages(CLI::App& cloud, Invocation& invocation) {
+    auto& group = add_group(cloud, "message", "messages to devices: send");
+    auto send =
+        add(group, invocation, "send", "send a message to a device, which gets it when it connects", send_message);
+    send.command->add_option("DEVICE", send.verb->device)->required();
+    send.command->add_option("BODY", send.verb->payload)->required();
+    send.command->add_option("--property,-p", send.verb->properties, "NAME=VALUE; may be given more than once");
+    send.command->add_option("--id", send.verb->message_id, "its message id (default: a new one, which is printed)");
+    send.command->add_option("--ack", send.verb->acknowledgement, "of what the sender wants to hear in its feedback")
+        ->check(CLI::IsMember({"none", "positive", "negative", "full"}))
+        ->capture_default_str();
+    const auto seconds = std::make_shared<std::int64_t>(0);
+    send.command->add_option("--expires", *seconds, "seconds until it is of no use any more")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{48 * 3600}));
+    send.command->add_flag("--json", send.verb->json, "print JSON");
+    send.command->callback([&invocation, verb = send.verb, seconds] {
+        verb->expires_after = std::chrono::seconds(*seconds);
+        start(invocation, send_message, *verb);
+    });
+}
+
 void add_others(CLI::App& cloud, Invocation& invocation) {
     add(cloud, invocation, "info", "names and connection strings, as JSON", show_info);
 
@@ -205,6 +228,7 @@ void add_cloud_commands(CLI::App& app, Invocation& invocation, ServeCloud serve)
     add_modules(*cloud, invocation);
     add_twins(*cloud, invocation);
     add_methods(*cloud, invocation);
+    add_messages(*cloud, invocation);
     add_others(*cloud, invocation);
 }
 

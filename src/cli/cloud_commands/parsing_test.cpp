@@ -64,6 +64,7 @@ TEST_CASE("a verb with no cloud to talk to ends with status 1") {
     CHECK(Line("cloud twin update d {\"a\":1} --data /nonexistent").run() == 1);
     CHECK(Line("cloud device update d --status Disabled --data /nonexistent").run() == 1);
     CHECK(Line("cloud device create d --auth-method x509_ca --data /nonexistent").run() == 1);
+    CHECK(Line("cloud message send d hello -p colour=red --ack full --expires 60 --data /nonexistent").run() == 1);
 }
 
 TEST_CASE("arguments that are missing or unknown are refused") {
@@ -72,6 +73,9 @@ TEST_CASE("arguments that are missing or unknown are refused") {
     CHECK_THROWS_AS(Line("cloud method invoke d"), CLI::ParseError);
     CHECK_THROWS_AS(Line("cloud nonsense"), CLI::ParseError);
     CHECK_THROWS_AS(Line("cloud device create d --auth-method password"), CLI::ValidationError);
+    CHECK_THROWS_AS(Line("cloud message send d hello --ack maybe"), CLI::ValidationError);
+    CHECK_THROWS_AS(Line("cloud message send d hello --expires 0"), CLI::ValidationError);
+    CHECK_THROWS_AS(Line("cloud message send d"), CLI::RequiredError);
     CHECK_THROWS_AS(Line("cloud device update d --status off"), CLI::ValidationError);
     CHECK_THROWS_AS(Line("cloud serve --device-ca /nonexistent"), CLI::ValidationError);
 }

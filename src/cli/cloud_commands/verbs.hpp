@@ -6,6 +6,7 @@
 #include "cli/cloud_admin.hpp"
 #include "platform/platform.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -31,6 +32,11 @@ struct CloudVerb {
     std::string method;
     std::string payload;
     int timeout_seconds{30};
+    // message send; the body is `payload`
+    std::string message_id;
+    std::string acknowledgement{"none"};
+    std::vector<std::string> properties;    // NAME=VALUE
+    std::chrono::seconds expires_after{0};  // 0: when the cloud's time to live is over
     // events
     bool follow{false};
     bool from_start{false};
@@ -51,6 +57,7 @@ using RunVerb = Task<Result<>> (*)(CloudAdmin& cloud, CloudVerb verb, Platform p
 [[nodiscard]] Task<Result<>> update_twin(CloudAdmin& cloud, CloudVerb verb, Platform platform);
 [[nodiscard]] Task<Result<>> deploy(CloudAdmin& cloud, CloudVerb verb, Platform platform);
 [[nodiscard]] Task<Result<>> invoke_method(CloudAdmin& cloud, CloudVerb verb, Platform platform);
+[[nodiscard]] Task<Result<>> send_message(CloudAdmin& cloud, CloudVerb verb, Platform platform);
 [[nodiscard]] Task<Result<>> show_events(CloudAdmin& cloud, CloudVerb verb, Platform platform);
 
 // Runs a verb against the cloud of `verb.data` until it ends, or `stop` (which is success: the user has seen enough).
