@@ -10,7 +10,7 @@ test('messages reach a device behind the gateway, wait for it while it is away, 
     world.createLeaf('leaf-1');
     world.deploy({ routes: {} });
     await world.startDaemon();
-    await world.untilRunning('edgeAgent', 'edgeHub');
+    await world.untilHubListens();
 
     const send = async (id, headers = {}) => {
       const { status } = await world.cloudRequest('POST', '/devices/leaf-1/messages/devicebound', `body of ${id}`,

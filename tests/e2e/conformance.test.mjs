@@ -26,7 +26,7 @@ async function startHub(world, modules, routes = {}) {
   });
   await world.startDaemon();
   await world.untilRunning('edgeAgent', 'edgeHub');
-  await until('the hub listens', () => /Started MQTT head/.test(world.moduleLog('edgeHub')));
+  await world.untilHubListens();
 }
 
 const keyOf = (text) => JSON.parse(text).authentication.symmetricKey.primaryKey;

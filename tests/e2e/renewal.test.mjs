@@ -10,7 +10,7 @@ test('tokens are renewed under load: nothing is lost, doubled or out of order on
     world.createLeaf('leaf-1');
     world.deploy({ routes: { up: 'FROM /messages/* INTO $upstream' } });
     await world.startDaemon();
-    await world.untilRunning('edgeAgent', 'edgeHub');
+    await world.untilHubListens();
 
     const leaf = world.startLeaf('leaf-1', { program: 'renewing.mjs' });
     await until('the token was renewed four times', () => world.lines('leaf-1', 'renewed').length >= 4, 60);

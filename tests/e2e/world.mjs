@@ -236,6 +236,12 @@ export class World {
     }, 30);
   }
 
+  // A running hub listens a moment later.
+  async untilHubListens() {
+    await this.untilRunning('edgeAgent', 'edgeHub');
+    await until('the hub listens', () => this.moduleLog('edgeHub').includes('Started MQTT head'), 30);
+  }
+
   // Processes of this world whose command line ends with `word` ("hub", "agent", "…/sensor").
   pids(word) {
     return fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {

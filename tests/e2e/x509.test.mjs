@@ -46,7 +46,7 @@ test('devices with certificates send as themselves through the gateway, and nobo
     world.createLeaf('keys');
     world.deploy({ routes: { all: 'FROM /messages/* INTO $upstream' } });
     await world.startDaemon();
-    await world.untilRunning('edgeAgent', 'edgeHub');
+    await world.untilHubListens();
 
     const start = (name) => world.startLeaf(name,
       { env: { CERTIFICATE: shown[name].cert, KEY: shown[name].key, SEND_EVERY: '200' } });
