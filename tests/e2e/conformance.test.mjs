@@ -4,7 +4,7 @@ import { spawn, execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { withWorld, until, hubAddress, cloudAddress, repository } from './world.mjs';
+import { withWorld, hubAddress, cloudAddress, repository } from './world.mjs';
 import { replay, sasToken } from './replay.mjs';
 
 const folder = path.join(repository, 'tests/conformance');
