@@ -139,6 +139,16 @@ TEST_CASE("a module that never ran, and Docker's year 1, have no times and no ex
     CHECK_FALSE(to_json(unseen).at("status").as_object().contains("exitStatus"));
 }
 
+TEST_CASE("a health check's verdict survives, and a module without one says nothing of health") {
+    model::ModuleStatus status;
+    status.name = "filter";
+    status.health = model::Health::unhealthy;
+    CHECK(parse_module_status(to_json(status))->health == model::Health::unhealthy);
+    status.health = model::Health::none;
+    CHECK_FALSE(to_json(status).at("status").at("runtimeStatus").as_object().contains("health"));
+    CHECK(parse_module_status(to_json(status))->health == model::Health::none);
+}
+
 TEST_CASE("an identity entry survives, and one without an id is refused") {
     const auto read =
         parse_identity_entry(to_json({.module_id = "$edgeHub", .managed_by = "iotedge", .generation_id = "7"}));

@@ -48,6 +48,7 @@ export class World {
     this.device = 'edge-1';
     this.cloudAddress = cloudAddress;
     this.hostname = hubAddress;
+    this.startLimit = 30;  // seconds, for modules to run
     this.hubEnv = { SKERRY_LISTEN: { value: hubAddress } };
     this.bundle('skerry/agent', [skerry, 'agent']);
     this.bundle('skerry/hub', [skerry, 'hub']);
@@ -233,7 +234,7 @@ export class World {
     await until(`${names.join(', ')} run`, async () => {
       const modules = await this.modules();
       return names.every((name) => modules[name]?.state === 'running');
-    }, 30);
+    }, this.startLimit);
   }
 
   // A running hub listens a moment later.

@@ -108,10 +108,13 @@ Task<Result<codec::HttpResponse>> Client::get(std::string target) {
 }
 
 Task<Result<Version>> Client::connect() {
-    prefix_.clear();  // every version answers without one
-    const auto response = co_await get("/version");
-    auto version = response ? parse_version(response->body) : Result<Version>(std::unexpected(response.error()));
-    prefix_ = "/v" + (version ? api_to_speak(*version) : std::string("1.41"));
+    codec::HttpRequest asked;
+    asked.target = "/version";  // answered without a version in front, by every version
+    const auto response = co_await http_.exchange(std::move(asked), usual_limit);
+    if (!response) co_return fail(unreachable(response.error()));
+    if (response->status >= 400) co_return refused(*response);
+    auto version = parse_version(response->body);
+    if (version) prefix_ = "/v" + api_to_speak(*version);
     co_return version;
 }
 

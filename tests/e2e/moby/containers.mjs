@@ -10,6 +10,7 @@ export class ContainerWorld extends World {
     this.cloudAddress = hostAddress;
     this.hostname = 'edge-gateway';  // edgeHub's alias on the network
     this.hubEnv = {};
+    this.startLimit = 120;  // a container is far more work than a process, on a busy machine above all
     this.engine = new Engine();
     this.ledgers = path.join(this.root, 'ledgers');
     fs.mkdirSync(this.ledgers);

@@ -28,12 +28,12 @@ async function startAll(world) {
 // has just started drops, as long as it does not know its threshold.
 async function untilAllArrived(world, more) {
   const enough = world.lines('sensor', 'sent').length + more;
-  await until('the sensor goes on', () => world.lines('sensor', 'sent').length >= enough, 60);
+  await until('the sensor goes on', () => world.lines('sensor', 'sent').length >= enough, 120);
   const sent = world.lines('sensor', 'sent');
   await until('all that was sent is in the cloud', () => {
     const known = new Set([...world.events('filter').map(({ messageId }) => messageId), ...world.lines('filter', 'dropped')]);
     return sent.every((id) => known.has(id));
-  }, 60);
+  }, 120);
 }
 const idOf = async (world, name) => (await world.engine.inspect(name)).Id;
 
@@ -102,7 +102,7 @@ test('a daemon that starts before its engine waits and says so; an engine that r
     await until('the daemon says what it waits for', () =>
       /waiting for the container engine: .*docker\.sock/.test(fs.readFileSync(world.log('daemon'), 'utf8')));
     await world.engine.start();
-    await until('the daemon answers', () => world.modules(), 40);
+    await until('the daemon answers', () => world.modules(), 120);
     await world.untilRunning(...everybody);
     await untilAllArrived(world, 5);
 
@@ -113,7 +113,7 @@ test('a daemon that starts before its engine waits and says so; an engine that r
     await until('everybody runs again', async () => {
       const modules = await world.modules();
       return everybody.every((name) => modules[name]?.state === 'running');
-    }, 90);
+    }, 180);
     await untilAllArrived(world, 5);
     assert.equal(world.daemon.exitCode, null);
   });
