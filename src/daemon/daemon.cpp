@@ -259,6 +259,7 @@ Task<int> run_daemon(Options options, Platform platform, Event& stop) {
         co_return exit_bad_config;
     }
     for (const auto& warning : config->warnings) log::warn("{}: {}", options.config.native(), warning);
+    const bool may_wait = config->moby.has_value();
     auto foundation = lay_foundation(options, platform, std::move(*config));
     auto registry = foundation ? make_registry(platform, foundation->config, foundation->trusted, options.hub_port)
                                : std::unexpected(foundation.error());
@@ -267,15 +268,18 @@ Task<int> run_daemon(Options options, Platform platform, Event& stop) {
         co_return EXIT_FAILURE;
     }
     Daemon daemon(platform, std::move(*foundation), std::move(*registry));
-    // The engine may be long in coming: a stop must not wait for it.
-    const auto started = co_await first_of<void>(daemon.start(), interrupted(stop));
-    int status = EXIT_FAILURE;
-    if (stop.is_set())
-        status = EXIT_SUCCESS;
-    else if (started)
-        status = co_await daemon.run(stop);
+    Result<> started;
+    if (may_wait)  // for the container engine, long maybe: a stop must not wait, too
+        started = co_await first_of<void>(daemon.start(), interrupted(stop));
     else
+        started = co_await daemon.start();
+    int status = EXIT_FAILURE;
+    if (!started)
         log::fatal("the daemon can't start: {}", started.error().text);
+    else if (may_wait && stop.is_set())
+        status = EXIT_SUCCESS;
+    else
+        status = co_await daemon.run(stop);
     co_await daemon.close(options.stop_modules_on_exit && status != exit_reprovision);
     co_return status;
 }
