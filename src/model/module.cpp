@@ -21,4 +21,20 @@ RuntimeState parse_runtime_state(std::string_view text) {
     return RuntimeState::unknown;
 }
 
+std::string_view name_of(Health health) {
+    switch (health) {
+        case Health::none: return "none";
+        case Health::starting: return "starting";
+        case Health::healthy: return "healthy";
+        case Health::unhealthy: return "unhealthy";
+    }
+    return "none";
+}
+
+Health parse_health(std::string_view text) {
+    for (const auto health : {Health::starting, Health::healthy, Health::unhealthy})
+        if (equals_ignoring_case(text, name_of(health))) return health;
+    return Health::none;
+}
+
 }  // namespace skerry::model

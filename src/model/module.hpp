@@ -31,6 +31,11 @@ enum class RuntimeState { unknown, running, stopped, failed, dead };
 [[nodiscard]] std::string_view name_of(RuntimeState state);
 [[nodiscard]] RuntimeState parse_runtime_state(std::string_view text);
 
+// What a module's health check says.
+enum class Health { none, starting, healthy, unhealthy };
+[[nodiscard]] std::string_view name_of(Health health);
+[[nodiscard]] Health parse_health(std::string_view text);
+
 // The daemon's ModuleDetails.
 struct ModuleStatus {
     std::string name;
@@ -39,6 +44,7 @@ struct ModuleStatus {
     std::string image_hash;
     boost::json::object create_options;  // labels included
     RuntimeState state{RuntimeState::unknown};
+    Health health{Health::none};
     std::string description;  // why, for people: "killed by signal 9", "ignored createOptions: HostConfig.Devices"
     std::optional<WallTime> started;
     std::optional<WallTime> exited;
