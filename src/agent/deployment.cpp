@@ -188,12 +188,18 @@ std::expected<std::shared_ptr<const Deployment>, model::ManifestError> make_depl
     auto deployment = std::make_shared<Deployment>();
     deployment->version = version;
     deployment->desired = desired;
+    deployment->digest = hex_encode(crypto::sha256(json::serialize(canonical_object(desired)))).substr(0, 32);
     deployment->manifest = std::move(*manifest);
     const auto& parsed = deployment->manifest;
     if (parsed.agent) deployment->modules.push_back(desired_of(*parsed.agent, facts));
     if (parsed.hub) deployment->modules.push_back(desired_of(*parsed.hub, facts));
     for (const auto& [name, module] : parsed.modules) deployment->modules.push_back(desired_of(module, facts));
     return deployment;
+}
+
+std::string fingerprint_of(const Deployment& deployment, std::string_view module) {
+    const auto found = std::ranges::find(deployment.modules, module, &DesiredModule::name);
+    return found == deployment.modules.end() ? std::string() : found->fingerprint;
 }
 
 json::object env_json(const std::map<std::string, std::string>& env) {

@@ -48,6 +48,8 @@ struct DeviceFacts {
 struct Deployment {
     std::int64_t version{0};
     boost::json::object desired;  // as the twin has it
+    std::string digest;           // of that, by content
+    bool restored{false};         // it comes back after another one failed: its images are on the device
     model::Manifest manifest;
     std::vector<DesiredModule> modules;  // edgeAgent and edgeHub too
 
@@ -57,6 +59,9 @@ struct Deployment {
 // `desired` as the twin has it.
 [[nodiscard]] std::expected<std::shared_ptr<const Deployment>, model::ManifestError> make_deployment(
     const boost::json::object& desired, std::int64_t version, const DeviceFacts& facts);
+
+// What `module` of this deployment is to look like; "" when it has none.
+[[nodiscard]] std::string fingerprint_of(const Deployment& deployment, std::string_view module);
 
 // {"NAME":{"value":"…"}}, as manifests and reports have it.
 [[nodiscard]] boost::json::object env_json(const std::map<std::string, std::string>& env);

@@ -63,16 +63,29 @@ Task<Result<>> CommandRunner::execute(Command command, std::shared_ptr<const Dep
     if (std::holds_alternative<DeleteIdentity>(command)) co_return co_await delete_identity(module);
     if (std::holds_alternative<Start>(command) || std::holds_alternative<Restart>(command))
         co_return co_await runtime_.start(module);
+    if (std::holds_alternative<Revive>(command)) co_return co_await runtime_.restart(module);
     if (std::holds_alternative<Stop>(command)) co_return co_await runtime_.stop(module);
     if (std::holds_alternative<Remove>(command)) co_return co_await runtime_.remove(module);
     if (std::holds_alternative<ForgetRestarts>(command)) co_return Result<>{};
 
     auto spec = spec_of(module, *deployment);
     if (!spec) co_return fail(std::move(spec).error());
-    if (std::holds_alternative<Prepare>(command)) co_return co_await runtime_.prepare(std::move(*spec));
+    if (std::holds_alternative<Prepare>(command)) co_return co_await prepare(std::move(*spec), *deployment);
+    if (deployment->restored) spec->pull_policy = model::PullPolicy::never;  // what prepare() made sure of
     if (std::holds_alternative<Create>(command)) co_return co_await runtime_.create(std::move(*spec));
     if (std::holds_alternative<Update>(command)) co_return co_await runtime_.update(std::move(*spec), false);
     co_return co_await runtime_.update(std::move(*spec), true);
+}
+
+// What ran before is here still, whatever its registry says now; only if it is not, it is fetched once more.
+Task<Result<>> CommandRunner::prepare(model::ModuleSpec spec, const Deployment& deployment) {
+    if (deployment.restored) {
+        auto kept = spec;
+        kept.pull_policy = model::PullPolicy::never;
+        const auto here = co_await runtime_.prepare(std::move(kept));
+        if (here || here.error().code != Errc::not_found) co_return here;
+    }
+    co_return co_await runtime_.prepare(std::move(spec));
 }
 
 Task<Result<>> CommandRunner::read_identities() {

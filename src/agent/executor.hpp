@@ -36,6 +36,8 @@ public:
 
 private:
     [[nodiscard]] Task<Result<>> execute(Command command, std::shared_ptr<const Deployment> deployment);
+    // Await in the same expression.
+    [[nodiscard]] Task<Result<>> prepare(model::ModuleSpec spec, const Deployment& deployment);
     [[nodiscard]] Task<Result<>> ensure_identity(std::string module);
     [[nodiscard]] Task<Result<>> delete_identity(std::string module);
     [[nodiscard]] Task<Result<>> read_identities();

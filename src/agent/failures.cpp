@@ -16,6 +16,7 @@ struct Doing {
     std::string_view operator()(const Start&) const { return "starting it"; }
     std::string_view operator()(const Stop&) const { return "stopping it"; }
     std::string_view operator()(const Restart&) const { return "restarting it"; }
+    std::string_view operator()(const Revive&) const { return "restarting it"; }
     std::string_view operator()(const Remove&) const { return "removing it"; }
     std::string_view operator()(const ForgetRestarts&) const { return "forgetting its restarts"; }
 };
@@ -27,6 +28,10 @@ void append(std::string& text, std::string_view more) {
 
 }  // namespace
 
+std::string describe_failure(const Command& command, const Error& why) {
+    return std::string(std::visit(Doing{}, command)) + ": " + why.text;
+}
+
 Failures::Kind Failures::kind_of(const Command& command) {
     return is_supervision(command) ? Kind::running : Kind::deploying;
 }
@@ -35,7 +40,7 @@ void Failures::failed(const Command& command, const Error& why, const RestartSet
     auto& entry = entries_[{module_of(command), kind_of(command)}];
     entry.until = now + restart_delay(entry.times, settings);
     entry.times = std::min(entry.times + 1, 1'000'000);
-    entry.text = std::string(std::visit(Doing{}, command)) + ": " + why.text;
+    entry.text = describe_failure(command, why);
 }
 
 void Failures::succeeded(const Command& command) {

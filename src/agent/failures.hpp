@@ -14,6 +14,9 @@
 
 namespace skerry::agent {
 
+// "creating it: no such image".
+[[nodiscard]] std::string describe_failure(const Command& command, const Error& why);
+
 class Failures {
 public:
     void failed(const Command& command, const Error& why, const RestartSettings& settings, SteadyTime now);

@@ -68,8 +68,14 @@ History::Seen& History::look(const model::ModuleStatus& status, Now now) {
                 .started = status.started,
                 .exited = status.exited,
                 .since = now.steady,
+                .health = status.health,
+                .health_since = now.steady,
                 .ran = seen.ran || status.state == RuntimeState::running,
                 .long_ago = first};
+    }
+    if (seen.health != status.health) {
+        seen.health = status.health;
+        seen.health_since = now.steady;
     }
     return seen;
 }
@@ -91,7 +97,9 @@ Health History::observe(const model::ModuleStatus& status, Now now) {
             .completed = known.completed && (!status.exited || known.completed == status.exited),
             .restarts = known.restarts,
             .down_for = std::max<Duration>(watched, elapsed(status.exited, now.wall)),
-            .up_for = std::max<Duration>(now.steady - seen.since, elapsed(status.started, now.wall))};
+            .up_for = std::max<Duration>(now.steady - seen.since, elapsed(status.started, now.wall)),
+            .engine = status.state == RuntimeState::running ? status.health : model::Health::none,
+            .unhealthy_for = now.steady - seen.health_since};
 }
 
 void History::succeeded(const Command& command, Now now) {
@@ -145,6 +153,10 @@ Duration History::agent_holdback(const std::string& fingerprint, const RestartSe
     // The daemon needs a while to replace us; and a clock that jumped back must not hold the update off for long.
     const auto delay = std::max<Duration>(std::chrono::minutes(1), restart_delay(agent_update_.tries, settings));
     return std::clamp<Duration>(delay - (now.wall - agent_update_.last), Duration{}, delay);
+}
+
+int History::agent_tries(const std::string& fingerprint) const {
+    return agent_update_.fingerprint == fingerprint ? agent_update_.tries : 0;
 }
 
 void History::prune(const std::function<bool(const std::string& module)>& keep) {

@@ -48,6 +48,8 @@ public:
     void agent_update_tried(const std::string& fingerprint, Now now);
     [[nodiscard]] Duration agent_holdback(const std::string& fingerprint, const RestartSettings& settings,
                                           Now now) const;
+    // How often an update of edgeAgent with this fingerprint was begun.
+    [[nodiscard]] int agent_tries(const std::string& fingerprint) const;
 
     void prune(const std::function<bool(const std::string& module)>& keep);
     [[nodiscard]] const ModuleRecord& record(const std::string& module) const;
@@ -65,6 +67,8 @@ private:
         std::optional<WallTime> started;
         std::optional<WallTime> exited;
         SteadyTime since{};
+        model::Health health{model::Health::none};
+        SteadyTime health_since{};
         bool ran{false};       // we saw it run, or started it
         bool long_ago{false};  // it was like this when we came
     };

@@ -11,6 +11,8 @@ namespace {
 using Action = RestartDecision::Action;
 using model::RuntimeState;
 
+constexpr int tries_waited_for = 3;  // a module that was restarted so often holds up nobody
+
 struct Verb {
     std::string_view operator()(const EnsureIdentity&) const { return "ensureIdentity"; }
     std::string_view operator()(const DeleteIdentity&) const { return "deleteIdentity"; }
@@ -21,6 +23,7 @@ struct Verb {
     std::string_view operator()(const Start&) const { return "start"; }
     std::string_view operator()(const Stop&) const { return "stop"; }
     std::string_view operator()(const Restart&) const { return "restart"; }
+    std::string_view operator()(const Revive&) const { return "revive"; }
     std::string_view operator()(const Remove&) const { return "remove"; }
     std::string_view operator()(const ForgetRestarts&) const { return "forgetRestarts"; }
 };
@@ -35,18 +38,37 @@ public:
 
     Plan run() {
         note_statuses();
+        if (input_.whole) prepare_all();
         if (const auto* agent = outdated_agent()) {
             add(Prepare{agent->name});
             add(UpdateAgent{agent->name});
             deploying_ = false;
         }
         remove_unwanted();
-        for (const auto& module : desired_)
-            if (module.name != agent_name) advance(module);
+        advance_all();
         return std::move(plan_);
     }
 
 private:
+    // What modules of later orders may do.
+    struct Gate {
+        bool start{true};
+        bool deploy{true};
+    };
+
+    void advance_all() {
+        auto order = desired_.empty() ? 0 : desired_.front().order;
+        Gate behind;
+        for (const auto& module : desired_) {
+            if (module.name == agent_name) continue;
+            if (module.order != order) gate_ = behind;
+            order = module.order;
+            advance(module);
+            if (holds_up_starting(module)) behind = {.start = false, .deploy = false};
+            if (holds_up_deploying(module)) behind.deploy = false;
+        }
+    }
+
     void add(Command command) { plan_.commands.push_back(std::move(command)); }
     void wake_in(Duration delay) { plan_.again = plan_.again ? std::min(*plan_.again, delay) : delay; }
     [[nodiscard]] bool busy(const std::string& name) const { return input_.busy.contains(name); }
@@ -64,6 +86,42 @@ private:
     }
     bool may_deploy(const std::string& name) { return deploying_ && may(name, &Holdback::deploying); }
 
+    [[nodiscard]] bool as_wanted(const DesiredModule& wanted) const {
+        const auto* current = observed(wanted.name);
+        return current != nullptr && current->fingerprint == wanted.fingerprint;
+    }
+
+    // Whether the wait for it has an end that is near: it is about to start, or has a health check still to pass.
+    [[nodiscard]] bool holds_up_starting(const DesiredModule& wanted) const {
+        const auto* current = observed(wanted.name);
+        if (current == nullptr || !wanted.running || current->health.restarts >= tries_waited_for) return false;
+        const auto& health = current->health;
+        if (health.state == RuntimeState::running)
+            return (health.engine == model::Health::starting || health.engine == model::Health::unhealthy) &&
+                   health.up_for < longest_start;
+        const auto held = input_.held.find(wanted.name);
+        if (held != input_.held.end() && held->second.running > Duration{}) return false;
+        const auto decision = decide_restart(health, wanted.policy, input_.restart);
+        return decision.action == Action::start || decision.action == Action::restart || decision.again.has_value();
+    }
+
+    [[nodiscard]] bool holds_up_deploying(const DesiredModule& wanted) const {
+        return deploying_ && wanted.running && !as_wanted(wanted) && !input_.held.contains(wanted.name);
+    }
+
+    // Images before anything else; nothing is changed until the last one is there.
+    void prepare_all() {
+        for (const auto& module : desired_) {
+            if (as_wanted(module) || input_.prepared.contains(module.name)) continue;
+            if (module.name == agent_name && observed(module.name) == nullptr) continue;
+            plan_.pending = true;
+            if (busy(module.name) || !may(module.name, &Holdback::deploying)) continue;
+            if (module.name != agent_name) add(EnsureIdentity{module.name});
+            add(Prepare{module.name});
+        }
+        if (plan_.pending) deploying_ = false;
+    }
+
     void note_statuses() {
         for (const auto& [name, module] : input_.observed) plan_.status[name] = model::name_of(module.health.state);
     }
@@ -73,7 +131,9 @@ private:
         if (wanted == desired_.end() || busy(wanted->name)) return nullptr;
         const auto* current = observed(wanted->name);
         if (current == nullptr || current->fingerprint == wanted->fingerprint) return nullptr;
-        return may_deploy(wanted->name) ? &*wanted : nullptr;
+        if (may_deploy(wanted->name)) return &*wanted;
+        plan_.pending = true;
+        return nullptr;
     }
 
     void remove_unwanted() {
@@ -94,14 +154,17 @@ private:
     void advance(const DesiredModule& wanted) {
         const auto* current = observed(wanted.name);
         if (current == nullptr) plan_.status[wanted.name] = "unknown";
-        const bool as_wanted = current != nullptr && current->fingerprint == wanted.fingerprint;
-        if (!busy(wanted.name) && !as_wanted && may_deploy(wanted.name)) return deploy(wanted, current != nullptr);
+        if (!as_wanted(wanted)) {
+            if (!busy(wanted.name) && gate_.deploy && may_deploy(wanted.name))
+                return deploy(wanted, current != nullptr);
+            plan_.pending = true;
+        }
         if (current != nullptr) supervise(wanted, current->health);
     }
 
     void deploy(const DesiredModule& wanted, bool exists) {
         add(EnsureIdentity{wanted.name});
-        add(Prepare{wanted.name});
+        if (!input_.prepared.contains(wanted.name)) add(Prepare{wanted.name});
         if (exists)
             add(Update{wanted.name});
         else
@@ -119,10 +182,13 @@ private:
             case Action::none: break;
             case Action::forget: add(ForgetRestarts{wanted.name}); break;
             case Action::start:
-                if (may(wanted.name, &Holdback::running)) add(Start{wanted.name});
+                if (gate_.start && may(wanted.name, &Holdback::running)) add(Start{wanted.name});
                 break;
             case Action::restart:
-                if (may(wanted.name, &Holdback::running)) add(Restart{wanted.name});
+                if (gate_.start && may(wanted.name, &Holdback::running)) add(Restart{wanted.name});
+                break;
+            case Action::revive:
+                if (may(wanted.name, &Holdback::running)) add(Revive{wanted.name});
                 break;
             case Action::recreate:
                 if (!may_deploy(wanted.name)) break;
@@ -140,6 +206,7 @@ private:
     const PlanInput& input_;
     std::vector<DesiredModule> desired_;
     bool deploying_{true};
+    Gate gate_;
     Plan plan_;
 };
 
@@ -155,7 +222,7 @@ const std::string& module_of(const Command& command) {
 
 bool is_supervision(const Command& command) {
     return std::holds_alternative<Start>(command) || std::holds_alternative<Restart>(command) ||
-           std::holds_alternative<ForgetRestarts>(command);
+           std::holds_alternative<Revive>(command) || std::holds_alternative<ForgetRestarts>(command);
 }
 
 Plan plan(const PlanInput& input) { return Planner(input).run(); }

@@ -8,7 +8,11 @@
 // wanted status are the agent's own business and never recreate a module.
 //
 // Order:    edgeAgent's own update goes first and alone, for it replaces us; then removals; then the modules by
-//           startupOrder, edgeHub before others of the same order, then by name.
+//           startupOrder, edgeHub before others of the same order, then by name. Those of a later order wait until
+//           those of an earlier one are ready: they run and, where the engine reports health, are healthy. Nobody is
+//           waited for who has failed, has done his work, or does not get healthy within `longest_start`.
+// Whole:    when a deployment is a transaction, every image (and identity) is made ready first; until the last one is
+//           there nothing is stopped, removed, replaced or created.
 #pragma once
 
 #include "agent/restart.hpp"
@@ -74,13 +78,18 @@ struct Remove {
     std::string module;
     bool operator==(const Remove&) const = default;
 };
+// Restart a module that runs, but is unhealthy; counted. Takes as long as the module takes to stop.
+struct Revive {
+    std::string module;
+    bool operator==(const Revive&) const = default;
+};
 struct ForgetRestarts {
     std::string module;
     bool operator==(const ForgetRestarts&) const = default;
 };
 
 using Command = std::variant<EnsureIdentity, DeleteIdentity, Prepare, Create, Update, UpdateAgent, Start, Stop, Restart,
-                             Remove, ForgetRestarts>;
+                             Revive, Remove, ForgetRestarts>;
 
 // "start filter"
 [[nodiscard]] std::string describe(const Command& command);
@@ -108,6 +117,9 @@ struct Holdback {
     Duration running{};    // start, restart
 };
 
+// How long a module that was started may take to become healthy before others stop waiting for it.
+inline constexpr Duration longest_start = std::chrono::minutes(2);
+
 struct PlanInput {
     std::vector<DesiredModule> desired;
     std::map<std::string, ObservedModule> observed;
@@ -115,12 +127,15 @@ struct PlanInput {
     std::set<std::string> busy;     // commands are under way for them: leave them alone
     std::set<std::string> leaving;  // removed by us; their identity is still to be deleted
     RestartSettings restart;
+    bool whole{false};               // a transaction
+    std::set<std::string> prepared;  // image and identity are there, of modules that are not as wanted yet
 };
 
 struct Plan {
     std::vector<Command> commands;
     std::map<std::string, std::string> status;  // what to report as runtimeStatus, by module
     std::optional<Duration> again;              // when time alone would change the plan
+    bool pending{false};                        // a module is still to be changed, but not by these commands
 };
 
 [[nodiscard]] Plan plan(const PlanInput& input);

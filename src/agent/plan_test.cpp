@@ -53,6 +53,8 @@ ObservedModule observed_of(const json::object& text) {
     if (const auto* restarts = text.if_contains("restarts")) module.health.restarts = restarts->to_number<int>();
     module.health.down_for = parse_duration(text_or(text, "downFor", "0s"));
     module.health.up_for = parse_duration(text_or(text, "upFor", "0s"));
+    module.health.engine = model::parse_health(text_or(text, "health", "none"));
+    module.health.unhealthy_for = parse_duration(text_or(text, "unhealthyFor", "0s"));
     return module;
 }
 
@@ -88,11 +90,13 @@ PlanInput input_of(const json::object& test) {
     input.busy = names_in(test, "busy");
     input.leaving = names_in(test, "leaving");
     input.restart = settings_of(test);
+    input.whole = flag(test, "whole");
+    input.prepared = names_in(test, "prepared");
     return input;
 }
 
-constexpr std::array known_members{"name",    "desired",  "observed", "held",   "busy",
-                                   "leaving", "settings", "commands", "status", "again"};
+constexpr std::array known_members{"name",     "desired", "observed", "held",  "busy",     "leaving", "settings",
+                                   "commands", "status",  "again",    "whole", "prepared", "pending"};
 
 void run_case(const json::object& test) {
     for (const auto& member : test)
@@ -108,6 +112,7 @@ void run_case(const json::object& test) {
     if (const auto* status = test.if_contains("status"))
         for (const auto& [name, text] : status->as_object())
             CHECK_MESSAGE(made.status.at(name) == std::string_view(text.as_string()), name);
+    if (const auto* pending = test.if_contains("pending")) CHECK(made.pending == pending->as_bool());
     if (const auto* again = test.if_contains("again")) {
         std::optional<Duration> when;
         if (!again->is_null()) when = parse_duration(again->as_string());

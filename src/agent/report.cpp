@@ -15,6 +15,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t longest_description = 1024;
+constexpr std::size_t longest_status = 2048;
 constexpr std::string_view never = "0001-01-01T00:00:00Z";  // what the existing agent writes for "not yet"
 
 std::string time_text(const std::optional<WallTime>& time) {
@@ -33,16 +34,17 @@ public:
     }
 
     json::object document() const {
-        json::object result{{"schemaVersion", "1.0"},
-                            {"version", version()},
-                            {"lastDesiredVersion", input_.last_desired_version},
-                            {"lastDesiredStatus",
-                             json::object{{"code", input_.status.code},
-                                          {"description", shortened(input_.status.description, longest_description)}}},
-                            {"runtime", runtime()},
-                            {"systemModules", json::object{{"edgeAgent", system_module(agent_name)},
-                                                           {"edgeHub", system_module(hub_name)}}},
-                            {"modules", modules()}};
+        json::object result{
+            {"schemaVersion", "1.0"},
+            {"version", version()},
+            {"lastDesiredVersion", input_.last_desired_version},
+            {"lastDesiredStatus", json::object{{"code", input_.status.code},
+                                               {"description", shortened(input_.status.description, longest_status)}}},
+            {"runtime", runtime()},
+            {"systemModules",
+             json::object{{"edgeAgent", system_module(agent_name)}, {"edgeHub", system_module(hub_name)}}},
+            {"modules", modules()}};
+        if (!input_.rollback.empty()) result["rollback"] = input_.rollback;
         return result;
     }
 

@@ -1,7 +1,7 @@
 // The agent's reported properties, in the existing agent's shape (agent-and-daemon.md 2.1).
 //
 // Promises: no registry password ever; no nulls (a null would delete); the same state gives the same document, so the
-//           diff is empty when nothing changed. A description has 1024 bytes at most.
+//           diff is empty when nothing changed. A module's description has 1024 bytes at most, the deployment's 2048.
 #pragma once
 
 #include "agent/deployment.hpp"
@@ -31,6 +31,7 @@ struct ReportInput {
     const std::map<std::string, std::string>& trouble;         // by module: what could not be done
     const History& history;
     DeploymentStatus status;
+    boost::json::object rollback{};  // the property; empty: none
     std::int64_t last_desired_version{0};
     const boost::json::object& system_info;  // the daemon's; may be empty
     std::string_view agent_version;

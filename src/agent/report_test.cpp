@@ -154,7 +154,7 @@ TEST_CASE("long descriptions are cut between characters") {
     CHECK(shortened("a\u20acb", 3) == "a");
     Scene scene;
     scene.status = {.code = 500, .description = std::string(5000, 'x')};
-    CHECK(scene.report().at("lastDesiredStatus").at("description").as_string().size() == 1024);
+    CHECK(scene.report().at("lastDesiredStatus").at("description").as_string().size() == 2048);
 }
 
 TEST_CASE("the farewell changes states and nothing else") {

@@ -11,6 +11,17 @@ using Action = RestartDecision::Action;
 using model::RestartPolicy;
 using model::RuntimeState;
 
+RestartDecision decide_unhealthy(const Health& health, RestartPolicy policy, const RestartSettings& settings) {
+    const bool worn_out = health.restarts >= settings.max_restarts;
+    const std::string_view status = worn_out ? "failed" : "unhealthy";
+    const bool acts = policy == RestartPolicy::on_unhealthy || policy == RestartPolicy::always;
+    if (!acts) return {.action = Action::none, .status = "unhealthy", .again = {}};
+    if (worn_out && settings.gives_up) return {.action = Action::none, .status = status, .again = {}};
+    const auto delay = restart_delay(health.restarts, settings);
+    if (health.unhealthy_for >= delay) return {.action = Action::revive, .status = status, .again = {}};
+    return {.action = Action::none, .status = status, .again = delay - health.unhealthy_for};
+}
+
 RestartDecision decide_running(const Health& health, const RestartSettings& settings) {
     if (health.restarts == 0) return {.action = Action::none, .status = "running", .again = {}};
     if (health.up_for >= settings.healthy_after) return {.action = Action::forget, .status = "running", .again = {}};
@@ -47,7 +58,9 @@ Duration restart_delay(int restarts, const RestartSettings& settings) {
 
 RestartDecision decide_restart(const Health& health, RestartPolicy policy, const RestartSettings& settings) {
     switch (health.state) {
-        case RuntimeState::running: return decide_running(health, settings);
+        case RuntimeState::running:
+            if (health.engine == model::Health::unhealthy) return decide_unhealthy(health, policy, settings);
+            return decide_running(health, settings);
         case RuntimeState::dead: return {.action = Action::recreate, .status = "dead", .again = {}};
         case RuntimeState::unknown: return {.action = Action::none, .status = "unknown", .again = {}};
         case RuntimeState::stopped:

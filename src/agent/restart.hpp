@@ -2,7 +2,8 @@
 //
 // Promises: the first restart comes about a second after the module ended (one early crash must not cost minutes), the
 //           next ones after 10 s, 20 s, 40 s … up to 5 min; a healthy while of running forgets the count. A module that
-//           ended well (exit code 0) is started again only under `always`.
+//           ended well (exit code 0) is started again only under `always`. One that runs but is unhealthy is restarted
+//           under `on-unhealthy` and `always`, with the same pauses.
 #pragma once
 
 #include "base/clock.hpp"
@@ -33,16 +34,18 @@ struct RestartSettings {
 struct Health {
     model::RuntimeState state{model::RuntimeState::unknown};
     bool ever_started{false};
-    bool held{false};       // stopped at the manifest's wish, which has changed since
-    bool completed{false};  // it ended with 0 before our eyes
-    int restarts{0};        // in a row
-    Duration down_for{};    // since it ended; only when it is down
-    Duration up_for{};      // since it started; only when it runs
+    bool held{false};                           // stopped at the manifest's wish, which has changed since
+    bool completed{false};                      // it ended with 0 before our eyes
+    int restarts{0};                            // in a row
+    Duration down_for{};                        // since it ended; only when it is down
+    Duration up_for{};                          // since it started; only when it runs
+    model::Health engine{model::Health::none};  // what its health check says; only when it runs
+    Duration unhealthy_for{};                   // only when that is unhealthy
 };
 
 struct RestartDecision {
-    enum class Action { none, start, restart, recreate, forget } action{Action::none};
-    std::string_view status;        // what to report: running, backoff, stopped, failed, dead, unknown
+    enum class Action { none, start, restart, revive, recreate, forget } action{Action::none};
+    std::string_view status;        // what to report: running, unhealthy, backoff, stopped, failed, dead, unknown
     std::optional<Duration> again;  // when time alone changes the decision
 };
 

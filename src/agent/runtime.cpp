@@ -71,4 +71,17 @@ Task<Result<boost::json::object>> DaemonRuntime::system_info() {
     co_return co_await daemon->system_info();
 }
 
+Task<Result<std::string>> DaemonRuntime::log_tail(std::string name, int lines) {
+    constexpr std::size_t most = std::size_t{256} * 1024;
+    const auto daemon = connection();
+    std::string frames;
+    const auto read =
+        co_await daemon->logs(std::move(name), {.tail = std::to_string(lines)}, [&frames](std::string_view bytes) {
+            frames += bytes.substr(0, most - frames.size());
+            return frames.size() < most;
+        });
+    if (!read && frames.empty()) co_return fail(read.error());
+    co_return frames;
+}
+
 }  // namespace skerry::agent

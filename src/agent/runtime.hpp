@@ -39,6 +39,9 @@ public:
     [[nodiscard]] virtual Task<Result<>> delete_identity(std::string module_id) = 0;
 
     [[nodiscard]] virtual Task<Result<boost::json::object>> system_info() = 0;
+
+    // The engine's log frames of the module's last `lines` lines.
+    [[nodiscard]] virtual Task<Result<std::string>> log_tail(std::string name, int lines) = 0;
 };
 
 // Over the management API. Looking (list) keeps one connection; everything else is rare and has a connection of its
@@ -61,6 +64,7 @@ public:
     [[nodiscard]] Task<Result<daemonapi::IdentityEntry>> create_identity(std::string module_id) override;
     [[nodiscard]] Task<Result<>> delete_identity(std::string module_id) override;
     [[nodiscard]] Task<Result<boost::json::object>> system_info() override;
+    [[nodiscard]] Task<Result<std::string>> log_tail(std::string name, int lines) override;
 
 private:
     using Client = std::unique_ptr<daemonapi::ManagementClient>;

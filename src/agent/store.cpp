@@ -61,7 +61,14 @@ std::optional<json::object> Store::read_object(const std::filesystem::path& file
 }
 
 Task<Result<std::optional<StoredDeployment>>> Store::load_deployment() {
-    const auto file = folder_ / "deployment.json";
+    co_return co_await load_sealed(folder_ / "deployment.json");
+}
+
+Task<Result<std::optional<StoredDeployment>>> Store::load_good() {
+    co_return co_await load_sealed(folder_ / "last-good.json");
+}
+
+Task<Result<std::optional<StoredDeployment>>> Store::load_sealed(std::filesystem::path file) {
     const auto object = read_object(file);
     if (!object) co_return std::nullopt;
     const auto* format = object->if_contains("format");
@@ -79,15 +86,31 @@ Task<Result<std::optional<StoredDeployment>>> Store::load_deployment() {
 }
 
 Task<Result<>> Store::save_deployment(StoredDeployment deployment) {
+    co_return co_await save_sealed(folder_ / "deployment.json", std::move(deployment));
+}
+
+Task<Result<>> Store::save_good(StoredDeployment deployment) {
+    co_return co_await save_sealed(folder_ / "last-good.json", std::move(deployment));
+}
+
+Task<Result<>> Store::save_sealed(std::filesystem::path file, StoredDeployment deployment) {
     const json::object plain{{"version", deployment.version}, {"desired", std::move(deployment.desired)}};
     auto iv = random_.bytes(iv_bytes);
     const auto sealed = co_await seal_.encrypt(json::serialize(plain), iv);
     if (!sealed) co_return fail(sealed.error().while_doing("sealing the deployment"));
     const json::object object{
         {"format", deployment_format}, {"iv", base64_encode(iv)}, {"sealed", base64_encode(*sealed)}};
-    if (const auto made = files_.make_folders(folder_, 0700); !made) co_return made;
-    co_return storage::replace_file(files_, folder_ / "deployment.json", json::serialize(object));
+    co_return save_object(file, object);
 }
+
+Result<> Store::save_object(const std::filesystem::path& file, const json::object& object) {
+    if (const auto made = files_.make_folders(folder_, 0700); !made) return made;
+    return storage::replace_file(files_, file, json::serialize(object));
+}
+
+json::object Store::load_trial() { return read_object(folder_ / "trial.json").value_or(json::object()); }
+
+Result<> Store::save_trial(const json::object& trial) { return save_object(folder_ / "trial.json", trial); }
 
 History Store::load_history() {
     const auto object = read_object(folder_ / "modules.json");
@@ -95,8 +118,7 @@ History Store::load_history() {
 }
 
 Result<> Store::save_history(const History& history) {
-    if (const auto made = files_.make_folders(folder_, 0700); !made) return made;
-    return storage::replace_file(files_, folder_ / "modules.json", json::serialize(history.to_json()));
+    return save_object(folder_ / "modules.json", history.to_json());
 }
 
 }  // namespace skerry::agent

@@ -1,9 +1,11 @@
-// What the agent keeps on disk, so that it works at boot with no network: the last good deployment (sealed with the
-// device's key: it holds registry passwords and settings of modules) and the history of the modules.
+// What the agent keeps on disk, so that it works at boot with no network: the newest deployment and the last good one
+// (sealed with the device's key: they hold registry passwords and settings of modules), how the newest one does on
+// probation, and the history of the modules.
 //
 // Promises: each file is the old one or the new one, never half. What can't be read is moved to "<name>.bad", logged
 //           and counts as absent: the agent starts all the same.
-// Files:    deployment.json {"format":1,"iv","sealed"}, sealed: {"version","desired"}; modules.json (History).
+// Files:    deployment.json and last-good.json {"format":1,"iv","sealed"}, sealed: {"version","desired"};
+//           trial.json (Deployments); modules.json (History).
 #pragma once
 
 #include "agent/history.hpp"
@@ -43,11 +45,20 @@ public:
     // now; ask again.
     [[nodiscard]] Task<Result<std::optional<StoredDeployment>>> load_deployment();
     [[nodiscard]] Task<Result<>> save_deployment(StoredDeployment deployment);
+    // The same for the last good one.
+    [[nodiscard]] Task<Result<std::optional<StoredDeployment>>> load_good();
+    [[nodiscard]] Task<Result<>> save_good(StoredDeployment deployment);
+
+    [[nodiscard]] boost::json::object load_trial();  // empty when there is none
+    [[nodiscard]] Result<> save_trial(const boost::json::object& trial);
 
     [[nodiscard]] History load_history();
     [[nodiscard]] Result<> save_history(const History& history);
 
 private:
+    [[nodiscard]] Task<Result<std::optional<StoredDeployment>>> load_sealed(std::filesystem::path file);
+    [[nodiscard]] Task<Result<>> save_sealed(std::filesystem::path file, StoredDeployment deployment);
+    [[nodiscard]] Result<> save_object(const std::filesystem::path& file, const boost::json::object& object);
     void set_aside(const std::filesystem::path& file, std::string_view why);
     [[nodiscard]] std::optional<boost::json::object> read_object(const std::filesystem::path& file);
 

@@ -1,7 +1,9 @@
 #include "agent/supervisor.hpp"
 
+#include "agent/log_tail.hpp"
 #include "agent/waiting.hpp"
 #include "base/log.hpp"
+#include "base/timeout.hpp"
 
 #include <fmt/core.h>
 #include <boost/json/value.hpp>
@@ -18,7 +20,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration after_acting = 100ms;  // what a command did shows soon
 constexpr Duration shortest_pause = 20ms;
-constexpr Duration before_saving_again = 10s;
+constexpr Duration patience_for_logs = 5s;
+constexpr int agent_tries_allowed = 3;
 constexpr Duration time_to_be_replaced = 1min;  // by the daemon, which answered first; the new agent deploys the rest
 
 // Modules with a command that changes what exists belong to the rollout, with all their commands.
@@ -53,13 +56,23 @@ bool runs_as_wanted(const PlanInput& input, const std::string& module) {
     const auto* wanted = wanted_in(input, module);
     const auto* there = there_in(input, module);
     if (wanted == nullptr || !wanted->running) return true;
-    return there != nullptr && there->health.state == model::RuntimeState::running;
+    if (there == nullptr || there->health.engine == model::Health::unhealthy) return false;
+    return there->health.state == model::RuntimeState::running;
+}
+
+// Whether a failure says that the deployment can't be done, rather than that something it needs is out of reach.
+bool says_no(const Command& command, const Error& why) {
+    if (why.code == Errc::unreachable || std::holds_alternative<EnsureIdentity>(command)) return false;
+    if (!std::holds_alternative<Prepare>(command)) return true;
+    return why.code == Errc::not_found || why.code == Errc::unauthorized || why.code == Errc::malformed ||
+           why.code == Errc::unsupported;
 }
 
 bool same_look(const std::vector<model::ModuleStatus>& a, const std::vector<model::ModuleStatus>& b) {
     return std::ranges::equal(a, b, [](const model::ModuleStatus& one, const model::ModuleStatus& other) {
         return one.name == other.name && one.state == other.state && one.started == other.started &&
-               one.exited == other.exited && one.exit_code == other.exit_code && one.description == other.description;
+               one.exited == other.exited && one.health == other.health && one.exit_code == other.exit_code &&
+               one.description == other.description;
     });
 }
 
@@ -69,36 +82,30 @@ Supervisor::Supervisor(Parts parts)
     : parts_(std::move(parts)),
       history_(parts_.store.load_history()),
       supervising_(parts_.runtime, parts_.facts, parts_.own_generation),
-      rolling_out_(parts_.runtime, parts_.facts, parts_.own_generation),
-      wake_(parts_.executor),
-      save_(parts_.executor) {}
+      rollout_{.runner = {parts_.runtime, parts_.facts, parts_.own_generation}, .commands = {}, .scope = {}},
+      reviving_{.runner = {parts_.runtime, parts_.facts, parts_.own_generation}, .commands = {}, .scope = {}},
+      deployments_({.store = parts_.store,
+                    .facts = parts_.facts,
+                    .clock = parts_.clock,
+                    .executor = parts_.executor,
+                    .defaults = parts_.settings.probation,
+                    .patience = parts_.settings.daemon_patience,
+                    .on_saved = [this] { wake_.set(); }}),
+      wake_(parts_.executor) {}
 
 void Supervisor::take_desired(const boost::json::object& desired, std::int64_t version) {
-    load_pending_ = false;
-    auto made = make_deployment(desired, version, parts_.facts);
-    if (!made) {
-        log::warn("The deployment of version {} can't be used: {}", version, made.error().text);
-        rejected_ = Rejected{.version = version, .why = std::move(made).error()};
-        parts_.on_state_changed();
-        return;
-    }
-    rejected_.reset();
-    if (!deployment_ || deployment_->version != version || deployment_->desired != desired) {
-        log::info("The deployment of version {} is wanted now", version);
-        unsaved_ = StoredDeployment{.version = version, .desired = desired};
-        save_.set();
-        accept(std::move(*made));
-    }
+    if (deployments_.take(desired, version)) another_in_force();
     parts_.on_state_changed();
 }
 
-void Supervisor::accept(std::shared_ptr<const Deployment> deployment) {
-    deployment_ = std::move(deployment);
+void Supervisor::another_in_force() {
+    deployment_ = deployments_.in_force();
     planned_ = false;
+    prepared_.clear();
     failures_.clear();
     // A slow fetch of what may not be wanted any more is given up; everything else ends in order and then stops.
-    const auto* current = rolling_out_.current();
-    if (rollout_ && current != nullptr && std::holds_alternative<Prepare>(*current)) rollout_->cancel();
+    const auto* current = rollout_.runner.current();
+    if (rollout_.scope && current != nullptr && std::holds_alternative<Prepare>(*current)) rollout_.scope->cancel();
     wake_.set();
 }
 
@@ -119,12 +126,14 @@ Task<> Supervisor::keep_running() {
 }
 
 Task<> Supervisor::close() {
-    if (rollout_) co_await rollout_->close();
-    rollout_.reset();
+    for (auto* background : {&rollout_, &reviving_}) {
+        if (background->scope) co_await background->scope->close();
+        background->scope.reset();
+    }
 }
 
 Task<Duration> Supervisor::look() {
-    co_await load_stored();
+    if (co_await deployments_.load()) another_in_force();
     auto listed = co_await parts_.runtime.list();
     if (!listed) {
         daemon_is_away(listed.error());
@@ -137,35 +146,17 @@ Task<Duration> Supervisor::look() {
     if (system_info_.empty()) co_await read_system_info();
     if (!deployment_) {
         parts_.on_state_changed();
-        co_return load_pending_ ? parts_.settings.busy_poll : parts_.settings.quiet_poll;
+        co_return deployments_.loaded() ? parts_.settings.quiet_poll : parts_.settings.busy_poll;
     }
     plan_ = plan(plan_input());
     planned_ = true;
-    co_await act();
+    const auto judged = co_await judge();
+    if (planned_) co_await act();  // else there is another deployment now
     save_history();
     parts_.on_state_changed();
-    if (!quiet || !plan_.commands.empty()) co_return after_acting;
+    if (!quiet || !plan_.commands.empty() || !planned_) co_return after_acting;
     const auto poll = rolling() ? parts_.settings.busy_poll : parts_.settings.quiet_poll;
-    co_return std::min(poll, plan_.again.value_or(poll));
-}
-
-Task<> Supervisor::load_stored() {
-    if (!load_pending_) co_return;
-    auto stored = co_await parts_.store.load_deployment();
-    if (!load_pending_) co_return;  // the twin was faster
-    if (!stored) {
-        log::debug("{}", stored.error().text);
-        co_return;
-    }
-    load_pending_ = false;
-    if (!*stored) co_return;
-    auto made = make_deployment((*stored)->desired, (*stored)->version, parts_.facts);
-    if (!made) {
-        log::warn("The stored deployment can't be used: {}", made.error().text);
-        co_return;
-    }
-    log::info("The stored deployment of version {} is used until the hub says otherwise", (*stored)->version);
-    accept(std::move(*made));
+    co_return std::min({poll, plan_.again.value_or(poll), judged.value_or(poll)});
 }
 
 Task<> Supervisor::read_system_info() {
@@ -191,9 +182,12 @@ PlanInput Supervisor::plan_input() {
                     .observed = {},
                     .held = {},
                     .busy = {},
-                    .leaving = history_.leaving(),
-                    .restart = parts_.settings.restart};
-    for (const auto& command : rollout_commands_) input.busy.insert(module_of(command));
+                    .leaving = deployments_.guarded() ? std::set<std::string>() : history_.leaving(),
+                    .restart = parts_.settings.restart,
+                    .whole = deployments_.guarded() || (parts_.settings.wait_for_all_pulls && !deployment_->restored),
+                    .prepared = prepared_};
+    for (const auto* background : {&rollout_, &reviving_})
+        for (const auto& command : background->commands) input.busy.insert(module_of(command));
     history_.prune([this](const std::string& name) { return deployment_->find(name) != nullptr || knows(name); });
     for (const auto& status : observed_)
         input.observed[status.name] = {.fingerprint = applied_fingerprint(status, *deployment_),
@@ -209,15 +203,85 @@ PlanInput Supervisor::plan_input() {
     return input;
 }
 
+// Whether the module was in trouble already as the last good deployment had it: it says nothing about a new one then.
+bool Supervisor::failed_before(const std::string& module) const {
+    const auto found = std::ranges::find(observed_, module, &model::ModuleStatus::name);
+    if (found == observed_.end()) return false;
+    if (applied_fingerprint(*found, *deployment_) != deployments_.good_fingerprint(module)) return false;
+    if (found->state == model::RuntimeState::running) {
+        const auto& last = history_.record(module).last_restart;
+        const bool just_restarted = last && parts_.clock.wall() - *last < parts_.settings.probation.window;
+        return found->health == model::Health::unhealthy || just_restarted;
+    }
+    // After a power cut everything is down: only a module's own exit counts.
+    const bool by_itself = found->exit_code && *found->exit_code > 0 && *found->exit_code < 128;
+    return history_.record(module).restarts > 0 || (found->state == model::RuntimeState::failed && by_itself);
+}
+
+void Supervisor::feed(Probation& probation) {
+    for (const auto& status : observed_)
+        if (probation.watches(status.name) &&
+            applied_fingerprint(status, *deployment_) == fingerprint_of(*deployment_, status.name))
+            probation.saw(status);
+    note_agent_tries(probation);
+    deployments_.note_counts();
+}
+
+// A new agent that never came up has left us, the agent that the daemon falls back to.
+void Supervisor::note_agent_tries(Probation& probation) {
+    const std::string agent(agent_name);
+    const auto wanted = fingerprint_of(*deployment_, agent);
+    const auto there = std::ranges::find(observed_, agent, &model::ModuleStatus::name);
+    if (!probation.watches(agent) || there == observed_.end() || rolling()) return;
+    if (applied_fingerprint(*there, *deployment_) == wanted) return;
+    if (parts_.clock.steady() < being_replaced_until_ || history_.agent_tries(wanted) < agent_tries_allowed) return;
+    probation.give_up(agent, fmt::format("the new agent did not come up in {} tries", history_.agent_tries(wanted)));
+}
+
+// Lets the deployment pass or fail, when it is on trial and the time has come.
+Task<std::optional<Duration>> Supervisor::judge() {
+    if (!deployments_.on_trial()) co_return std::nullopt;
+    auto& probation =
+        deployments_.probation([this](const std::string& module) { return failed_before(module); },
+                               [this](const std::string& module) {
+                                   const auto found = std::ranges::find(observed_, module, &model::ModuleStatus::name);
+                                   return found != observed_.end() && applied_fingerprint(*found, *deployment_) ==
+                                                                          fingerprint_of(*deployment_, module);
+                               });
+    feed(probation);
+    auto verdict = probation.judge(failures_.empty() && !applying(), parts_.clock.steady());
+    if (verdict.kind == Probation::Verdict::Kind::passed) deployments_.passed();
+    if (verdict.kind != Probation::Verdict::Kind::failed) co_return verdict.again;
+    const auto judged = deployment_;
+    auto words = co_await last_words_of(verdict.module);
+    if (judged != deployment_) co_return std::nullopt;  // a newer one came meanwhile
+    deployments_.failed(std::move(verdict.module), std::move(verdict.reason), std::move(words));
+    another_in_force();
+    co_return std::nullopt;
+}
+
+Task<std::string> Supervisor::last_words_of(std::string module) {
+    const bool there = std::ranges::find(observed_, module, &model::ModuleStatus::name) != observed_.end();
+    if (!there) co_return std::string();
+    const auto frames = co_await with_timeout<std::string>(
+        parts_.clock, patience_for_logs, parts_.runtime.log_tail(std::move(module), static_cast<int>(last_lines)));
+    co_return frames ? last_words(*frames) : std::string();
+}
+
 // What keeps modules as they should be is done here and now; what changes them goes to the background.
 Task<> Supervisor::act() {
     const auto modules = in_rollout(plan_.commands);
     std::vector<Command> supervision;
     std::vector<Command> deploying;
-    for (const auto& command : plan_.commands)
-        (modules.contains(module_of(command)) ? deploying : supervision).push_back(command);
+    std::vector<Command> reviving;
+    for (const auto& command : plan_.commands) {
+        const bool slow = std::holds_alternative<Revive>(command);
+        (slow ? reviving : modules.contains(module_of(command)) ? deploying : supervision).push_back(command);
+    }
     const bool replaced_soon = parts_.clock.steady() < being_replaced_until_;
-    if (!deploying.empty() && !rolling() && !replaced_soon) start_rollout(std::move(deploying));
+    const bool may_roll = !rolling() && !replaced_soon && deployments_.saved();
+    if (!deploying.empty() && may_roll) start_rollout(std::move(deploying));
+    if (!reviving.empty() && reviving_.commands.empty()) start_reviving(std::move(reviving));
     if (!supervision.empty())
         co_await supervising_.run(
             std::move(supervision), deployment_,
@@ -225,9 +289,29 @@ Task<> Supervisor::act() {
 }
 
 void Supervisor::start_rollout(std::vector<Command> commands) {
-    rollout_commands_ = commands;
-    rollout_ = std::make_unique<TaskScope>(parts_.executor);
-    rollout_->spawn("rollout", roll_out(std::move(commands), deployment_));
+    rollout_.commands = commands;
+    rollout_.scope = std::make_unique<TaskScope>(parts_.executor);
+    rollout_.scope->spawn("rollout", roll_out(std::move(commands), deployment_));
+}
+
+void Supervisor::start_reviving(std::vector<Command> commands) {
+    reviving_.commands = commands;
+    reviving_.scope = std::make_unique<TaskScope>(parts_.executor);
+    reviving_.scope->spawn("restarting unhealthy modules", revive(std::move(commands), deployment_));
+}
+
+Task<> Supervisor::revive(std::vector<Command> commands, std::shared_ptr<const Deployment> deployment) {
+    struct Ending {
+        Supervisor& supervisor;
+        ~Ending() {
+            supervisor.reviving_.commands.clear();
+            supervisor.wake_.set();
+        }
+    };
+    const Ending ending{*this};
+    co_await reviving_.runner.run(
+        std::move(commands), std::move(deployment),
+        [this](const Command& command, const Result<>& result) { return supervised(command, result); });
 }
 
 Task<> Supervisor::roll_out(std::vector<Command> commands, std::shared_ptr<const Deployment> deployment) {
@@ -235,13 +319,13 @@ Task<> Supervisor::roll_out(std::vector<Command> commands, std::shared_ptr<const
     struct Ending {
         Supervisor& supervisor;
         ~Ending() {
-            supervisor.rollout_commands_.clear();
+            supervisor.rollout_.commands.clear();
             supervisor.wake_.set();
         }
     };
     const Ending ending{*this};
     const auto* wanted = deployment.get();
-    co_await rolling_out_.run(
+    co_await rollout_.runner.run(
         std::move(commands), deployment,
         [this, wanted](const Command& command, const Result<>& result) { return rolled_out(command, result, wanted); });
 }
@@ -249,7 +333,8 @@ Task<> Supervisor::roll_out(std::vector<Command> commands, std::shared_ptr<const
 bool Supervisor::supervised(const Command& command, const Result<>& result) {
     // The daemon has just gone: this says nothing about the module.
     if (!result && result.error().code == Errc::unreachable) return false;
-    if (std::holds_alternative<Restart>(command)) history_.restart_tried(module_of(command), now());
+    const bool counted = std::holds_alternative<Restart>(command) || std::holds_alternative<Revive>(command);
+    if (counted) history_.restart_tried(module_of(command), now());
     note(command, result);
     return true;
 }
@@ -257,9 +342,12 @@ bool Supervisor::supervised(const Command& command, const Result<>& result) {
 bool Supervisor::rolled_out(const Command& command, const Result<>& result, const Deployment* deployment) {
     const bool current = deployment == deployment_.get();
     if (result || current) note(command, result);  // a failure on the way to what is wanted no more is none
-    const auto done = std::ranges::find(rollout_commands_, command);
-    if (done != rollout_commands_.end()) rollout_commands_.erase(rollout_commands_.begin(), std::next(done));
-    if (result && std::holds_alternative<Prepare>(command) && module_of(command) == agent_name)
+    auto& left = rollout_.commands;
+    const auto done = std::ranges::find(left, command);
+    if (done != left.end()) left.erase(left.begin(), std::next(done));
+    if (result && current && std::holds_alternative<Prepare>(command)) prepared_.insert(module_of(command));
+    const bool agent_next = !left.empty() && std::holds_alternative<UpdateAgent>(left.front());
+    if (result && current && agent_next)
         for (const auto& module : deployment->modules)
             if (module.name == agent_name) history_.agent_update_tried(module.fingerprint, now());
     if (result && std::holds_alternative<UpdateAgent>(command))
@@ -273,7 +361,12 @@ void Supervisor::note(const Command& command, const Result<>& result) {
     if (result) {
         history_.succeeded(command, now());
         failures_.succeeded(command);
+        if (std::holds_alternative<Start>(command) || std::holds_alternative<Restart>(command) ||
+            std::holds_alternative<Revive>(command))
+            if (auto* probation = deployments_.probation()) probation->started(module_of(command));
     } else {
+        if (auto* probation = deployments_.probation(); probation != nullptr && says_no(command, result.error()))
+            probation->could_not(module_of(command), describe_failure(command, result.error()));
         failures_.failed(command, result.error(), parts_.settings.restart, parts_.clock.steady());
     }
     parts_.on_state_changed();
@@ -285,33 +378,35 @@ void Supervisor::save_history() {
         log::warn("Saving the history of the modules failed: {}", saved.error().text);
 }
 
-Task<> Supervisor::keep_saving() {
-    for (;;) {
-        co_await save_.wait();
-        save_.reset();
-        auto saving = std::exchange(unsaved_, std::nullopt);
-        if (!saving) continue;
-        const auto saved = co_await parts_.store.save_deployment(*saving);
-        if (saved) continue;
-        log::warn("Saving the deployment of version {} failed: {}", saving->version, saved.error().text);
-        co_await parts_.clock.sleep(before_saving_again);
-        if (!unsaved_) unsaved_ = std::move(saving);
-        save_.set();
-    }
-}
-
 bool Supervisor::daemon_is_long_away() const {
     return daemon_away_since_ && parts_.clock.steady() - *daemon_away_since_ >= parts_.settings.daemon_patience;
 }
 
+bool Supervisor::applying() const {
+    return !planned_ || rolling() || plan_.pending || !in_rollout(plan_.commands).empty();
+}
+
 DeploymentStatus Supervisor::status() const {
-    if (rejected_) return {.code = rejected_->why.code, .description = rejected_->why.text};
+    if (const auto& rejected = deployments_.rejected())
+        return {.code = rejected->why.code, .description = rejected->why.text};
     if (!deployment_) return {.code = 406, .description = ""};
     if (daemon_is_long_away()) return {.code = 500, .description = "the daemon does not answer: " + daemon_error_};
-    if (!failures_.empty()) return {.code = 500, .description = failures_.text()};
-    const bool applying = !planned_ || rolling() || !in_rollout(plan_.commands).empty();
-    if (applying) return {.code = 406, .description = fmt::format("version {} is being applied", deployment_->version)};
+    auto trouble = failures_.text();
+    if (deployments_.rolled_back()) {
+        auto text = deployments_.rollback_text();
+        return {.code = 500, .description = trouble.empty() ? std::move(text) : trouble + "; " + text};
+    }
+    if (!trouble.empty() && deployments_.first()) trouble += "; there is no earlier deployment to go back to";
+    if (!trouble.empty()) return {.code = 500, .description = std::move(trouble)};
+    if (applying())
+        return {.code = 406, .description = fmt::format("version {} is being applied", deployment_->version)};
     return {.code = 200, .description = ""};
+}
+
+std::int64_t Supervisor::last_desired_version() const {
+    if (const auto& rejected = deployments_.rejected()) return rejected->version;
+    if (deployments_.rolled_back()) return deployments_.rollback()->failed_version;
+    return deployment_ ? deployment_->version : 0;
 }
 
 std::optional<boost::json::object> Supervisor::report(bool compact) const {
@@ -329,9 +424,8 @@ std::optional<boost::json::object> Supervisor::report(bool compact) const {
                          .trouble = trouble,
                          .history = history_,
                          .status = status(),
-                         .last_desired_version = rejected_     ? rejected_->version
-                                                 : deployment_ ? deployment_->version
-                                                               : 0,
+                         .rollback = deployments_.rollback_report(),
+                         .last_desired_version = last_desired_version(),
                          .system_info = system_info_,
                          .agent_version = parts_.version,
                          .compact = compact});

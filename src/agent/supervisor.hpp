@@ -1,8 +1,9 @@
 // The agent's heart: looks at what the daemon runs, plans, acts, looks again.
 //
-//   desired (twin, or disk at boot) --> Deployment --+
-//   daemon's modules --> History --> Health ---------+--> plan() --> supervision: at once, in this loop
-//                                                               \--> deployment: in the background, one at a time
+//   desired (twin, or disk at boot) --> Deployments --+
+//   daemon's modules --> History --> Health ----------+--> plan() --> supervision: at once, in this loop
+//                \                                               \--> deployment: in the background, one at a time
+//                 '--> Probation --> Deployments: the newest has passed, or the last good one is in force again
 //
 // Promises: a module that crashed is restarted on time while another one's image is still being fetched. A bad
 //           manifest is reported and the last good deployment goes on being supervised. A daemon that is away is
@@ -12,6 +13,7 @@
 #pragma once
 
 #include "agent/deployment.hpp"
+#include "agent/deployments.hpp"
 #include "agent/executor.hpp"
 #include "agent/failures.hpp"
 #include "agent/history.hpp"
@@ -57,7 +59,7 @@ public:
 
     // Both run until cancelled. Await close() after cancelling, before destruction.
     [[nodiscard]] Task<> keep_running();
-    [[nodiscard]] Task<> keep_saving();
+    [[nodiscard]] Task<> keep_saving() { return deployments_.keep_saving(); }
     [[nodiscard]] Task<> close();
 
     // nullopt before the first look at what the daemon runs, and between a new deployment and its plan.
@@ -67,19 +69,27 @@ public:
     void look_soon() { wake_.set(); }
 
 private:
-    struct Rejected {
-        std::int64_t version;
-        model::ManifestError why;
+    // Commands that take their time, beside the loop.
+    struct Background {
+        CommandRunner runner;
+        std::vector<Command> commands;  // those that are still to end
+        std::unique_ptr<TaskScope> scope;
     };
 
-    void accept(std::shared_ptr<const Deployment> deployment);
+    void another_in_force();
     [[nodiscard]] Task<Duration> look();  // returns when to look again
-    [[nodiscard]] Task<> load_stored();
     [[nodiscard]] Task<> read_system_info();
     void daemon_is_away(const Error& why);
     [[nodiscard]] bool daemon_is_long_away() const;
     [[nodiscard]] PlanInput plan_input();
+    void feed(Probation& probation);
+    [[nodiscard]] bool failed_before(const std::string& module) const;
+    [[nodiscard]] Task<std::optional<Duration>> judge();  // when to judge again
+    [[nodiscard]] Task<std::string> last_words_of(std::string module);
+    void note_agent_tries(Probation& probation);
     [[nodiscard]] Task<> act();
+    void start_reviving(std::vector<Command> commands);
+    [[nodiscard]] Task<> revive(std::vector<Command> commands, std::shared_ptr<const Deployment> deployment);
     void start_rollout(std::vector<Command> commands);
     [[nodiscard]] Task<> roll_out(std::vector<Command> commands, std::shared_ptr<const Deployment> deployment);
     bool supervised(const Command& command, const Result<>& result);
@@ -87,31 +97,30 @@ private:
     void note(const Command& command, const Result<>& result);
     void save_history();
     [[nodiscard]] Now now() const { return {.steady = parts_.clock.steady(), .wall = parts_.clock.wall()}; }
-    [[nodiscard]] bool rolling() const { return !rollout_commands_.empty(); }
+    [[nodiscard]] bool rolling() const { return !rollout_.commands.empty(); }
+    [[nodiscard]] bool applying() const;
+    [[nodiscard]] std::int64_t last_desired_version() const;
 
     Parts parts_;
     History history_;
     Failures failures_;
     CommandRunner supervising_;
-    CommandRunner rolling_out_;
+    Background rollout_;
+    Background reviving_;
 
-    std::shared_ptr<const Deployment> deployment_;  // shared with a rollout that a newer one overtakes
-    std::optional<Rejected> rejected_;
-    std::optional<StoredDeployment> unsaved_;
-    bool load_pending_{true};
+    Deployments deployments_;
+    std::shared_ptr<const Deployment> deployment_;  // in force; shared with a rollout that a newer one overtakes
+    std::set<std::string> prepared_;                // for it
 
     std::vector<model::ModuleStatus> observed_;
     bool looked_{false};
     Plan plan_;
-    bool planned_{false};                    // plan_ belongs to deployment_
-    std::vector<Command> rollout_commands_;  // of the rollout under way: those that are still to end
-    std::unique_ptr<TaskScope> rollout_;
+    bool planned_{false};  // plan_ belongs to deployment_
     SteadyTime being_replaced_until_{};
     std::optional<SteadyTime> daemon_away_since_;
     std::string daemon_error_;
     boost::json::object system_info_;
     Event wake_;
-    Event save_;
 };
 
 }  // namespace skerry::agent

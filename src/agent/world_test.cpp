@@ -26,7 +26,15 @@ void FakeDaemon::add_agent(std::string image) {
 void FakeDaemon::run(model::ModuleStatus& module) {
     module.state = model::RuntimeState::running;
     module.started = clock_.wall();
+    module.health = model::Health::none;
+    const auto crashes = crashing.find(module.image);
+    if (crashes == crashing.end()) return;
+    module.state = crashes->second == 0 ? model::RuntimeState::stopped : model::RuntimeState::failed;
+    module.exit_code = crashes->second;
+    module.exited = clock_.wall();
 }
+
+void FakeDaemon::set_health(const std::string& module, model::Health health) { modules.at(module).health = health; }
 
 void FakeDaemon::crash(const std::string& module, int exit_code) {
     auto& status = modules.at(module);
@@ -59,7 +67,15 @@ Task<Result<std::vector<model::ModuleStatus>>> FakeDaemon::list() {
     co_return all;
 }
 
-Task<Result<>> FakeDaemon::prepare(model::ModuleSpec spec) { co_return co_await asked("prepare " + spec.name); }
+Task<Result<>> FakeDaemon::prepare(model::ModuleSpec spec) {
+    const auto result = co_await asked("prepare " + spec.name);
+    if (!result) co_return result;
+    const bool here = std::ranges::any_of(specs, [&](const auto& entry) { return entry.second.image == spec.image; });
+    const auto why = missing.find(spec.image);
+    if (why != missing.end() && !(here && spec.pull_policy == model::PullPolicy::never))
+        co_return fail(why->second, "no image " + spec.image);
+    co_return result;
+}
 
 void FakeDaemon::put(const model::ModuleSpec& spec, bool start) {
     model::ModuleStatus status;
@@ -136,6 +152,16 @@ Task<Result<>> FakeDaemon::delete_identity(std::string module_id) {
 
 Task<Result<json::object>> FakeDaemon::system_info() {
     co_return json::object{{"osType", "linux"}, {"architecture", "x86_64"}, {"version", "9.9"}};
+}
+
+Task<Result<std::string>> FakeDaemon::log_tail(std::string name, int lines) {
+    if (away) co_return fail(Errc::unreachable, "connection refused");
+    const auto found = logs.find(name);
+    if (found == logs.end() || lines <= 0) co_return std::string();
+    std::string frame("\1\0\0\0\0\0", 6);
+    frame.push_back(static_cast<char>(found->second.size() >> 8));
+    frame.push_back(static_cast<char>(found->second.size() & 0xff));
+    co_return frame + found->second;
 }
 
 Task<Result<json::object>> FakeHub::get_twin() {

@@ -36,10 +36,15 @@ public:
     std::map<std::string, model::ModuleStatus> modules;
     std::map<std::string, model::ModuleSpec> specs;  // as last created or updated
     std::map<std::string, daemonapi::IdentityEntry> ids;
+    std::map<std::string, int> crashing;      // by image: modules of it end with that code as soon as they start
+    std::map<std::string, Errc> missing;      // by image: why it can't be had
+    std::map<std::string, std::string> logs;  // by module
+
     std::vector<std::string> calls;  // without list
 
     void add_agent(std::string image);
     void crash(const std::string& module, int exit_code);
+    void set_health(const std::string& module, model::Health health);
     void release() {
         slow.clear();
         released_.notify();
@@ -60,6 +65,7 @@ public:
     Task<Result<daemonapi::IdentityEntry>> create_identity(std::string module_id) override;
     Task<Result<>> delete_identity(std::string module_id) override;
     Task<Result<boost::json::object>> system_info() override;
+    Task<Result<std::string>> log_tail(std::string name, int lines) override;
 
 private:
     [[nodiscard]] Task<Result<>> asked(std::string call);

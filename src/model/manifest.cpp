@@ -174,6 +174,28 @@ void read_modules(Fields& top, std::string_view parent_host, std::string& proble
     }
 }
 
+std::optional<bool> read_switch(Fields& fields, std::string_view name) {
+    const auto text = fields.text(name);
+    if (text.empty()) return std::nullopt;
+    if (equals_ignoring_case(text, "true") || equals_ignoring_case(text, "on")) return true;
+    if (equals_ignoring_case(text, "false") || equals_ignoring_case(text, "off")) return false;
+    fields.complain(name, fmt::format("'{}' is neither true nor false", text));
+    return std::nullopt;
+}
+
+void read_policy(Fields& top, std::string& problem, DeploymentPolicy& policy) {
+    const auto* object = top.object("deploymentPolicy");
+    if (object == nullptr) return;
+    Fields fields(*object, "deploymentPolicy", problem);
+    const auto number = [&](std::string_view name, std::uint32_t greatest) -> std::optional<std::uint32_t> {
+        const auto value = fields.number(name, greatest);
+        return value ? std::optional(static_cast<std::uint32_t>(*value)) : std::nullopt;
+    };
+    policy.rollback = read_switch(fields, "rollback");
+    policy.probation_seconds = number("probationSeconds", longest_probation_seconds);
+    policy.failures_allowed = number("failuresAllowed", most_failures_allowed);
+}
+
 std::optional<ManifestError> check_schema_version(const std::string& text) {
     const auto version = parse_schema_version(text);
     if (!version) return ManifestError{412, fmt::format("Invalid desired properties schema version {}", text)};
@@ -201,6 +223,7 @@ std::expected<Manifest, ManifestError> parse_manifest(const json::object& desire
     read_runtime(top, parent_host, problem, manifest);
     read_system_modules(top, parent_host, problem, manifest);
     read_modules(top, parent_host, problem, manifest);
+    read_policy(top, problem, manifest.policy);
     if (!problem.empty()) return std::unexpected(ManifestError{400, problem});
     return manifest;
 }

@@ -45,6 +45,17 @@ struct RegistryCredential {
     std::string password;
 };
 
+// deploymentPolicy: how a deployment proves itself and what happens when it fails (docs/safe-deployments.md). What is
+// absent is as the agent's own settings say.
+struct DeploymentPolicy {
+    std::optional<bool> rollback;
+    std::optional<std::uint32_t> probation_seconds;  // 0..3600
+    std::optional<std::uint32_t> failures_allowed;   // 0..100
+};
+
+inline constexpr std::uint32_t longest_probation_seconds = 3600;
+inline constexpr std::uint32_t most_failures_allowed = 100;
+
 struct Manifest {
     std::string schema_version;
     std::string runtime_type{"docker"};
@@ -54,6 +65,7 @@ struct Manifest {
     std::optional<ManifestModule> agent;            // systemModules.edgeAgent
     std::optional<ManifestModule> hub;              // systemModules.edgeHub; absent means: remove the hub
     std::map<std::string, ManifestModule> modules;  // without the system modules
+    DeploymentPolicy policy;
 };
 
 // Why a manifest can't be used. The code is what lastDesiredStatus reports: 400 format, 412 schema version, 417 nothing
