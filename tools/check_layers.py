@@ -21,6 +21,7 @@ HEAVY = [
     (r"toml\+\+/|toml", {"daemon", "cli"}),
     (r"CLI/", {"cli", "app"}),
     (r"spdlog/", {"base"}),
+    (r"re2/|zlib", {"agent"}),
 ]
 BANNED = [r"regex$", r"boost/asio\.hpp", r"boost/beast\.hpp", r"boost/beast/websocket", r"boost/outcome"]
 TEST_ONLY = {"sim"}

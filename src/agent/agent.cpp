@@ -94,6 +94,13 @@ public:
                 {.on_desired = [this](const boost::json::object& desired,
                                       std::int64_t version) { supervisor_.take_desired(desired, version); },
                  .make_report = [this](bool compact) { return supervisor_.report(compact); }}),
+          logs_(make_daemon_logs(parts_.platform.network, parts_.platform.clock, parts_.facts.management_uri)),
+          methods_({.runtime = *parts_.runtime,
+                    .logs = *logs_,
+                    .facts = parts_.facts,
+                    .platform = parts_.platform,
+                    .knows = [this](const std::string& module) { return supervisor_.knows(module); },
+                    .storage = [this] { return tls_; }}),
           ended_(parts_.platform.executor),
           scope_(parts_.platform.executor) {}
 
@@ -115,6 +122,7 @@ public:
 
     [[nodiscard]] Task<> stop() {
         co_await scope_.close();
+        co_await methods_.close();
         co_await supervisor_.close();
         const auto said = co_await with_timeout<void>(parts_.platform.clock, farewell_limit, sync_.say_farewell());
         if (!said) log::debug("The last report was not delivered: {}", said.error().text);
@@ -161,12 +169,13 @@ private:
             log::error("The hub can't be reached: the trust bundle of the daemon is unusable: {}", tls.error().text);
             co_return;
         }
+        tls_ = std::move(*tls);
         const auto& facts = parts_.facts;
         auto credentials = std::make_shared<iothub::Credentials>(
             facts.hub_host, parts_.identity,
             [this](std::string text) { return parts_.workload->sign(std::move(text)); }, parts_.platform.clock);
         iothub::DeviceClientOptions options{.dial_host = facts.parent_host.empty() ? facts.hub_host : facts.parent_host,
-                                            .tls = std::move(*tls),
+                                            .tls = tls_,
                                             .identity = parts_.identity,
                                             .client_type = "EdgeAgent/skerry"};
         link_.open(std::make_unique<iothub::DeviceClient>(std::move(options), handlers(), std::move(credentials),
@@ -190,8 +199,7 @@ private:
     }
 
     [[nodiscard]] Task<iothub::MethodResponse> answer(iothub::MethodRequest request) {
-        auto response = co_await answer_method(std::move(request), *parts_.runtime,
-                                               [this](const std::string& module) { return supervisor_.knows(module); });
+        auto response = co_await methods_.answer(std::move(request));
         supervisor_.look_soon();
         co_return response;
     }
@@ -208,6 +216,9 @@ private:
     HubLink link_;
     Supervisor supervisor_;
     TwinSync sync_;
+    std::shared_ptr<net::TlsClient> tls_;  // once the trust bundle is known
+    std::unique_ptr<LogSource> logs_;
+    Methods methods_;
     Event ended_;
     TaskScope scope_;
 };

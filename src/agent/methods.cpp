@@ -1,15 +1,16 @@
 #include "agent/methods.hpp"
 
+#include "agent/logs/collect.hpp"
+#include "agent/logs/line.hpp"
 #include "base/encoding.hpp"
-#include "model/schema_version.hpp"
-#include "model/twin.hpp"
+#include "base/timeout.hpp"
 
 #include <fmt/core.h>
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
 
-#include <expected>
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -19,49 +20,120 @@ namespace json = boost::json;
 
 namespace {
 
-iothub::MethodResponse refusal(int status, std::string text) {
-    return {.status = status, .payload = json::serialize(json::object{{"message", std::move(text)}})};
+constexpr std::size_t most_readers = 10;
+constexpr std::size_t longest_answer = 128 * 1024;  // the hub takes no more
+
+std::unexpected<Refusal> refuse(int status, std::string text) {
+    return std::unexpected(Refusal{.status = status, .text = std::move(text)});
 }
 
-iothub::MethodResponse done() { return {.status = 200, .payload = "null"}; }
-
-std::string text_member(const json::object& object, std::string_view name) {
-    const auto* value = object.if_contains(name);
-    return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
-// The module that a RestartModule request names.
-std::expected<std::string, iothub::MethodResponse> module_to_restart(const std::string& payload) {
-    if (payload.empty() || payload == "null") return std::unexpected(refusal(400, "Request payload not found"));
-    const auto request = model::parse_object(payload);
-    if (!request)
-        return std::unexpected(
-            refusal(400, "Error parsing command payload because of error - " + request.error().text));
-    const auto written = text_member(*request, "schemaVersion");
-    const auto version = model::parse_schema_version(written);
-    if (!version)
-        return std::unexpected(refusal(400, fmt::format("schemaVersion: '{}' is no version; use \"1.0\"", written)));
-    if (version->major != 1)
-        return std::unexpected(refusal(500, fmt::format("schemaVersion: {} is not compatible with 1.0", written)));
-    auto id = text_member(*request, "id");
-    if (id.empty()) return std::unexpected(refusal(400, "id: the name of the module to restart is missing"));
-    return id;
+iothub::MethodResponse response_of(const Refusal& refusal) {
+    return {.status = refusal.status, .payload = json::serialize(json::object{{"message", as_utf8(refusal.text)}})};
 }
 
 }  // namespace
 
-Task<iothub::MethodResponse> answer_method(iothub::MethodRequest request, ModuleRuntime& runtime,
-                                           std::function<bool(const std::string& module)> knows) {
-    if (equals_ignoring_case(request.method, "ping")) co_return done();
-    if (!equals_ignoring_case(request.method, "RestartModule"))
-        co_return refusal(400, fmt::format("Command '{}' not found. The supported commands are - ping,RestartModule",
-                                           request.method));
-    auto module = module_to_restart(request.payload);
-    if (!module) co_return std::move(module).error();
-    if (!knows(*module)) co_return refusal(500, fmt::format("Module {} not found in the current environment", *module));
-    const auto restarted = co_await runtime.restart(*module);
-    if (!restarted) co_return refusal(500, restarted.error().text);
-    co_return done();
+struct Methods::Method {
+    std::string_view name;
+    Handler handler;
+};
+
+std::span<const Methods::Method> Methods::all() {
+    static constexpr std::array<Method, 5> methods{{{"ping", &Methods::ping},
+                                                    {"RestartModule", &Methods::restart_module},
+                                                    {"GetModuleLogs", &Methods::get_module_logs},
+                                                    {"UploadModuleLogs", &Methods::upload_module_logs},
+                                                    {"GetTaskStatus", &Methods::get_task_status}}};
+    return methods;
+}
+
+Methods::Methods(Parts parts)
+    : parts_(std::move(parts)), tasks_(parts_.platform.clock, parts_.platform.random, parts_.platform.executor) {}
+
+Task<iothub::MethodResponse> Methods::answer(iothub::MethodRequest request) {
+    std::string names;
+    for (const auto& method : all()) {
+        if (equals_ignoring_case(request.method, method.name)) {
+            const auto answered = co_await (this->*method.handler)(std::move(request.payload));
+            if (!answered) co_return response_of(answered.error());
+            co_return iothub::MethodResponse{.status = 200, .payload = json::serialize(*answered)};
+        }
+        names += (names.empty() ? "" : ",") + std::string(method.name);
+    }
+    co_return response_of(
+        {.status = 400,
+         .text = fmt::format("Command '{}' not found. The supported commands are - {}", request.method, names)});
+}
+
+Task<Answer<json::value>> Methods::ping(std::string) { co_return json::value(nullptr); }
+
+Task<Answer<json::value>> Methods::restart_module(std::string payload) {
+    const auto asked = parse_method_payload(payload);
+    if (!asked) co_return std::unexpected(asked.error());
+    const auto module = required_text(*asked, "id");
+    if (!module) co_return std::unexpected(module.error());
+    if (!parts_.knows(*module))
+        co_return refuse(500, fmt::format("Module {} not found in the current environment", *module));
+    const auto restarted = co_await parts_.runtime.restart(*module);
+    if (!restarted) co_return refuse(500, restarted.error().text);
+    co_return json::value(nullptr);
+}
+
+Task<Answer<json::value>> Methods::get_module_logs(std::string payload) {
+    const auto asked = parse_method_payload(payload);
+    if (!asked) co_return std::unexpected(asked.error());
+    auto request = parse_log_request(*asked);
+    if (!request) co_return std::unexpected(std::move(request).error());
+    if (reading_ >= most_readers) co_return refuse(500, "too many logs are being read; ask again later");
+    struct Reading {
+        std::size_t& count;
+        ~Reading() { --count; }
+    };
+    const Reading reading{++reading_};
+    auto logs =
+        co_await with_timeout<Answer<Json>>(parts_.platform.clock, longest_task, read_logs(std::move(*request)));
+    if (!logs) co_return refuse(500, "reading the logs: " + logs.error().text);
+    co_return std::move(*logs);
+}
+
+Task<Result<Answer<json::value>>> Methods::read_logs(LogRequest request) {
+    auto logs = co_await get_logs(parts_.logs, parts_.facts, std::move(request));
+    if (!logs) co_return Answer<Json>(std::unexpected(std::move(logs).error()));
+    json::value answer(std::move(*logs));
+    if (json::serialize(answer).size() > longest_answer)
+        co_return Answer<Json>(
+            refuse(400, "The logs are too large for an answer; ask for less, or use UploadModuleLogs"));
+    co_return Answer<Json>(std::move(answer));
+}
+
+Task<Answer<json::value>> Methods::upload_module_logs(std::string payload) {
+    const auto asked = parse_method_payload(payload);
+    if (!asked) co_return std::unexpected(asked.error());
+    auto request = parse_log_request(*asked);
+    if (!request) co_return std::unexpected(std::move(request).error());
+    const auto url = required_text(*asked, "sasUrl");
+    if (!url) co_return std::unexpected(url.error());
+    auto place = parse_sas_url(*url, parts_.facts.parent_host);
+    if (!place) co_return refuse(400, place.error().text);
+    const auto& platform = parts_.platform;
+    Blob::Parts storage{platform.network, platform.clock, platform.random, parts_.storage()};
+    if (place->tls && !storage.tls) co_return refuse(500, "the trust bundle has not been read yet; ask again later");
+    co_return begin("upload logs",
+                    upload_logs(parts_.logs, parts_.facts, std::move(storage), std::move(*place), std::move(*request)));
+}
+
+Answer<json::value> Methods::begin(std::string operation, Task<Result<>> work) {
+    const auto id = tasks_.start(std::move(operation), std::move(work));
+    if (!id) return refuse(500, id.error().text);
+    return json::value(tasks_.status(*id));
+}
+
+Task<Answer<json::value>> Methods::get_task_status(std::string payload) {
+    const auto asked = parse_method_payload(payload);
+    if (!asked) co_return std::unexpected(asked.error());
+    const auto id = required_text(*asked, "correlationId");
+    if (!id) co_return std::unexpected(id.error());
+    co_return json::value(tasks_.status(*id));
 }
 
 }  // namespace skerry::agent

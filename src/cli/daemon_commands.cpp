@@ -1,7 +1,7 @@
 #include "cli/daemon_commands.hpp"
 
-#include "cli/log_frames.hpp"
 #include "cli/module_table.hpp"
+#include "daemonapi/log_frames.hpp"
 #include "daemonapi/management_client.hpp"
 
 #include <CLI/App.hpp>
@@ -59,7 +59,7 @@ Task<int> run_restart(std::string host, std::string module, Platform platform) {
     co_return 0;
 }
 
-bool print_frames(LogFrames& frames, std::string_view bytes) {
+bool print_frames(daemonapi::LogFrames& frames, std::string_view bytes) {
     frames.feed(bytes);
     while (auto frame = frames.next()) {
         auto* const out = frame->stream == 2 ? stderr : stdout;
@@ -72,7 +72,7 @@ bool print_frames(LogFrames& frames, std::string_view bytes) {
 Task<int> run_logs(Arguments arguments, Platform platform) {
     const auto client = connect(platform, arguments.host);
     if (!client) co_return report(client.error());
-    LogFrames frames;
+    daemonapi::LogFrames frames;
     const auto done = co_await (*client)->logs(
         arguments.module, arguments.logs, [&frames](std::string_view bytes) { return print_frames(frames, bytes); });
     if (!done) co_return report(done.error());

@@ -1,5 +1,4 @@
 #include "cli/module_table.hpp"
-#include "cli/log_frames.hpp"
 
 #include <doctest/doctest.h>
 
@@ -44,20 +43,4 @@ TEST_CASE("the table is sorted by name and its columns line up") {
           "NAME                       STATUS          DESCRIPTION     Config\n"
           "a-module-with-a-long-name  running         Up 3 minutes    repo/m:1\n"
           "m                          running         Up 3 minutes    repo/m:1\n");
-}
-
-TEST_CASE("log frames are put together from any pieces, and anything else is noticed") {
-    const std::string stream =
-        std::string("\x01\0\0\0\0\0\0\x03", 8) + "one" + std::string("\x02\0\0\0\0\0\0\x02", 8) + "up";
-    LogFrames frames;
-    std::string text;
-    for (const char byte : stream) {
-        frames.feed({&byte, 1});
-        while (auto frame = frames.next()) text += std::to_string(frame->stream) + frame->text;
-    }
-    CHECK(text == "1one2up");
-    CHECK_FALSE(frames.broken());
-    frames.feed("plain text, no frames");
-    CHECK_FALSE(frames.next());
-    CHECK(frames.broken());
 }
