@@ -99,7 +99,12 @@ Task<Result<wire::Connect>> Connection::receive_connect() {
             if (!connect) co_return fail(Errc::malformed, "the first packet is not CONNECT");
             co_return std::move(*connect);
         }
+        const bool is_first = decoder_.buffered() == 0;
         if (auto received = co_await receive(); !received) co_return fail(received.error());
+        // Whoever begins with something else is not waited for until all of it is there.
+        constexpr unsigned connect_type = 1;
+        if (is_first && static_cast<unsigned char>(services_.read_buffer.front()) >> 4 != connect_type)
+            co_return fail(Errc::malformed, "the first packet is not CONNECT");
     }
 }
 
