@@ -23,8 +23,8 @@ public:
     void feed(std::string_view bytes) { buffer_ += bytes; }
     // nullopt: nothing complete yet, or broken().
     [[nodiscard]] std::optional<LogFrame> next();
-    // What came is no such stream. Final.
     [[nodiscard]] bool plain() const { return kind_ == Kind::plain; }  // a terminal's: pieces end anywhere
+    // What came is no such stream. Final.
     [[nodiscard]] bool broken() const { return kind_ == Kind::broken; }
 
 private:

@@ -126,6 +126,15 @@ Task<Result<>> ManagementClient::logs(std::string name, LogOptions options,
     co_return check(*response, fmt::format("GET {}", path));
 }
 
+Task<Result<>> ManagementClient::relay_logs(std::string name, LogOptions options,
+                                            std::function<Task<bool>(std::string)> on_bytes) {
+    const auto path = module_path(name, "/logs");
+    const auto response =
+        co_await http_->relay(request_of("GET", target_of(path, log_query(options))), std::move(on_bytes));
+    if (!response) co_return fail(response.error().while_doing(fmt::format("reading the log of module '{}'", name)));
+    co_return check(*response, fmt::format("GET {}", path));
+}
+
 Task<Result<std::vector<IdentityEntry>>> ManagementClient::list_identities() {
     return call_for_list<IdentityEntry>(*http_, "/identities", "identities", &parse_identity_entry);
 }

@@ -48,6 +48,9 @@ public:
     // The engine's multiplexed log frames (8-byte heads), as they come.
     [[nodiscard]] Task<Result<>> logs(std::string name, LogOptions options,
                                       std::function<bool(std::string_view)> on_bytes);
+    // The same at the taker's pace: nothing more is read while `on_bytes` waits.
+    [[nodiscard]] Task<Result<>> relay_logs(std::string name, LogOptions options,
+                                            std::function<Task<bool>(std::string)> on_bytes);
 
     [[nodiscard]] Task<Result<std::vector<IdentityEntry>>> list_identities();
     [[nodiscard]] Task<Result<IdentityEntry>> create_identity(std::string module_id);

@@ -2,6 +2,7 @@
 #include "hub/metrics/metrics.hpp"
 
 #include "hub/metrics/page_test.hpp"
+#include "hub/metrics/paper_queues_test.hpp"
 #include "hub/test_hub.hpp"
 
 #include <doctest/doctest.h>
@@ -58,27 +59,6 @@ void check_format(const std::string& text) {
         CHECK(series.second.contains("instance_number"));
     }
 }
-
-// Queues that say what they are told to.
-class PaperQueues final : public QueueStore {
-public:
-    Task<Result<>> append(model::SharedMessage, std::vector<QueueTarget>) override { co_return Result<>{}; }
-    bool has_room() const override { return true; }
-    Result<> submit(const model::SharedMessage&, const std::vector<QueueTarget>&, std::shared_ptr<StoreWaiter>,
-                    std::uint64_t) override {
-        return {};
-    }
-    EndpointQueue& endpoint(std::string_view) override { throw std::runtime_error("no queue here"); }
-    Task<Result<>> drop(std::string_view) override { co_return Result<>{}; }
-    void set_size_limit(std::uint64_t) override {}
-    std::vector<QueueStatus> status() const override { return queues; }
-    std::uint64_t bytes_on_disk() const override { return 4096; }
-    const StoreFigures& figures() const override { return store_figures; }
-    Task<> close() override { co_return; }
-
-    std::vector<QueueStatus> queues;
-    StoreFigures store_figures;
-};
 
 }  // namespace
 

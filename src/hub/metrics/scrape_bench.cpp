@@ -1,6 +1,7 @@
 // What a scrape costs the loop: the page of a hub with so many modules, each with an input that all of them send to and
 // a queue to the cloud.
 #include "hub/metrics/metrics.hpp"
+#include "hub/metrics/paper_queues_test.hpp"
 #include "storage/files.hpp"
 
 #include <benchmark/benchmark.h>
@@ -11,26 +12,6 @@ using namespace skerry;
 using namespace skerry::hub;
 
 namespace {
-
-class PaperQueues final : public QueueStore {
-public:
-    Task<Result<>> append(model::SharedMessage, std::vector<QueueTarget>) override { co_return Result<>{}; }
-    bool has_room() const override { return true; }
-    Result<> submit(const model::SharedMessage&, const std::vector<QueueTarget>&, std::shared_ptr<StoreWaiter>,
-                    std::uint64_t) override {
-        return {};
-    }
-    EndpointQueue& endpoint(std::string_view) override { std::abort(); }
-    Task<Result<>> drop(std::string_view) override { co_return Result<>{}; }
-    void set_size_limit(std::uint64_t) override {}
-    std::vector<QueueStatus> status() const override { return queues; }
-    std::uint64_t bytes_on_disk() const override { return 0; }
-    const StoreFigures& figures() const override { return store_figures; }
-    Task<> close() override { co_return; }
-
-    std::vector<QueueStatus> queues;
-    StoreFigures store_figures;
-};
 
 void page(benchmark::State& state) {
     const auto modules = state.range(0) / 2;
