@@ -1,6 +1,7 @@
 // A dockerd and a registry of the test's own: their folders, their sockets, images from scratch. Runs in in_engine.
 
 import { execFileSync, spawn } from 'node:child_process';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
@@ -122,6 +123,28 @@ export class Engine {
   }
 
   inspect(name) { return this.ask('GET', `/containers/${name}/json`); }
+  // What can't change without a restart: name -> "container, moment of its start, process".
+  async lives(names) {
+    return Object.fromEntries(await Promise.all(names.map(async (name) => {
+      const { Id, State } = await this.inspect(name);
+      return [name, `${Id} ${State.StartedAt} ${State.Pid}`];
+    })));
+  }
+  async now() { return (await this.ask('GET', '/info')).SystemTime; }
+  // What happened to containers from then on: [{name, action, at}], `at` in nanoseconds; in order.
+  async eventsSince(time) {
+    const [from, to] = [time, await this.now()].map((text) => {
+      const [, whole, fraction] = /^(.*?)(\.\d+)?Z$/.exec(text);
+      return `${Date.parse(`${whole}Z`) / 1000}${fraction ?? ''}`;
+    });
+    const text = await this.ask('GET', `/events?${new URLSearchParams({ since: from, until: to,
+      filters: '{"type":["container"]}' })}`);
+    const lines = typeof text === 'string' ? text.split('\n').filter(Boolean).map((line) => JSON.parse(line)) : [text];
+    return lines.map((one) => ({ name: one.Actor.Attributes.name, action: one.Action, at: BigInt(one.timeNano) }));
+  }
+  tag(image, repo, tag) {
+    return this.ask('POST', `/images/${image}/tag?${new URLSearchParams({ repo, tag })}`);
+  }
 
   // Images with the sample modules, a shell and what they are linked with; all share one layer.
   async makeImages(names) {
@@ -152,17 +175,27 @@ export class Engine {
     return execFileSync(path.join(repository, 'packaging/images'), { encoding: 'utf8',
       env: { ...process.env, DOCKER_HOST: `unix://${this.socket}` } });
   }
-  async makeImage(name, entrypoint) {
-    const { Id } = await this.ask('POST', '/containers/create', { Image: 'skerry/base:latest', Entrypoint: entrypoint });
+  // `more`: what else its configuration says. `bytes`: that many random ones in a layer of its own.
+  async makeImage(name, entrypoint, more = {}, bytes = 0) {
+    const { Id } = await this.ask('POST', '/containers/create',
+      { Image: 'skerry/base:latest', Entrypoint: entrypoint, ...more });
+    if (bytes) await this.addFile(Id, crypto.randomBytes(bytes));
     const [repo, tag = 'latest'] = name.split(/:(?=[^/]*$)/);
     await this.ask('POST', `/commit?${new URLSearchParams({ container: Id, repo, tag })}`);
     await this.ask('DELETE', `/containers/${Id}`);
   }
+  async addFile(container, content) {
+    const folder = fs.mkdtempSync(path.join(this.data, 'file'));
+    fs.writeFileSync(path.join(folder, 'content'), content);
+    const tar = spawn('tar', ['-C', folder, '-c', 'content'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await this.ask('PUT', `/containers/${container}/archive?path=/`, tar.stdout);
+    fs.rmSync(folder, { recursive: true });
+  }
   // Into the registry, and away from the engine: the next pull has to ask for it.
-  async publish(image, entrypoint) {
-    const name = `${registryAddress}/${image}`;
-    await this.makeImage(name, entrypoint);
-    const auth = Buffer.from(JSON.stringify({ ...credentials, serveraddress: registryAddress })).toString('base64');
+  async publish(image, entrypoint, { address = registryAddress, bytes = 0 } = {}) {
+    const name = `${address}/${image}`;
+    await this.makeImage(name, entrypoint, {}, bytes);
+    const auth = Buffer.from(JSON.stringify({ ...credentials, serveraddress: address })).toString('base64');
     const [repo, tag] = name.split(/:(?=[^/]*$)/);
     await this.ask('POST', `/images/${repo}/push?tag=${tag}`, undefined, { 'X-Registry-Auth': auth });
     await this.ask('DELETE', `/images/${name}?force=true`);
