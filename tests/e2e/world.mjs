@@ -160,8 +160,8 @@ export class World {
     await ended(this.daemon);
   }
 
-  // The deployment: routes and modules as given, agent and hub added.
-  deploy({ routes, modules = {}, twins = {}, hubEnv = {}, registryCredentials }) {
+  // The deployment: routes and modules as given, agent and hub added. `desired`: what else edgeAgent's twin says.
+  deploy({ routes, modules = {}, twins = {}, hubEnv = {}, registryCredentials, desired: more = {} }) {
     const content = {
       $edgeAgent: { 'properties.desired': {
         schemaVersion: '1.1',
@@ -173,6 +173,7 @@ export class World {
             env: { ...this.hubEnv, ...hubEnv } },
         },
         modules,
+        ...more,
       } },
       $edgeHub: { 'properties.desired': {
         schemaVersion: '1.1', routes, storeAndForwardConfiguration: { timeToLiveSecs: 7200 } } },

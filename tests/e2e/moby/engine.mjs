@@ -130,17 +130,25 @@ export class Engine {
       return [name, `${Id} ${State.StartedAt} ${State.Pid}`];
     })));
   }
-  async now() { return (await this.ask('GET', '/info')).SystemTime; }
-  // What happened to containers from then on: [{name, action, at}], `at` in nanoseconds; in order.
-  async eventsSince(time) {
-    const [from, to] = [time, await this.now()].map((text) => {
-      const [, whole, fraction] = /^(.*?)(\.\d+)?Z$/.exec(text);
-      return `${Date.parse(`${whole}Z`) / 1000}${fraction ?? ''}`;
+  // Notes what happens to containers from now on, as "name action"; the engine itself remembers few events.
+  watch(...actions) {
+    const seen = [];
+    const target = `/events?${new URLSearchParams({ filters: JSON.stringify({ type: ['container'], event: actions }) })}`;
+    return new Promise((resolve, reject) => {
+      const request = http.request({ socketPath: this.socket, path: target }, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('error', () => {}).on('data', (piece) => {
+          const lines = (text + piece).split('\n');
+          text = lines.pop();
+          for (const { Action, Actor } of lines.map((line) => JSON.parse(line))) {
+            seen.push(`${Actor.Attributes.name} ${Action}`);
+          }
+        });
+        resolve({ seen, close: () => request.destroy() });
+      });
+      request.on('error', reject);
+      request.end();
     });
-    const text = await this.ask('GET', `/events?${new URLSearchParams({ since: from, until: to,
-      filters: '{"type":["container"]}' })}`);
-    const lines = typeof text === 'string' ? text.split('\n').filter(Boolean).map((line) => JSON.parse(line)) : [text];
-    return lines.map((one) => ({ name: one.Actor.Attributes.name, action: one.Action, at: BigInt(one.timeNano) }));
   }
   tag(image, repo, tag) {
     return this.ask('POST', `/images/${image}/tag?${new URLSearchParams({ repo, tag })}`);
