@@ -156,10 +156,15 @@ export class Engine {
 
   // Images with the sample modules, a shell and what they are linked with; all share one layer.
   async makeImages(names) {
-    const root = path.join(this.data, 'root');
     const products = path.join(repository, 'build/release');
-    const programs = { '/bin/sh': '/bin/sh', '/bin/sleep': '/bin/sleep', '/bin/cat': '/bin/cat',
-      '/bin/sensor': path.join(products, 'modules/sensor'), '/bin/filter': path.join(products, 'modules/filter') };
+    await this.importImage('skerry/base', { programs: { '/bin/sh': '/bin/sh', '/bin/sleep': '/bin/sleep',
+      '/bin/cat': '/bin/cat', '/bin/sensor': path.join(products, 'modules/sensor'),
+      '/bin/filter': path.join(products, 'modules/filter') } });
+    for (const [name, entrypoint] of Object.entries(names)) await this.makeImage(name, entrypoint);
+  }
+  // An image from scratch. `programs`: {path in it: file here}, with what they are linked with; `files` likewise, as is.
+  async importImage(name, { programs, files = {}, entrypoint }) {
+    const root = path.join(this.data, `root-${name.replace('/', '-')}`);
     for (const folder of ['bin', 'tmp', 'etc', 'var/run', 'var/lib']) {
       fs.mkdirSync(path.join(root, folder), { recursive: true });
     }
@@ -174,9 +179,11 @@ export class Engine {
       const linked = execFileSync('ldd', [from], { encoding: 'utf8' });
       for (const [, library] of linked.matchAll(/(\/\S+) \(0x/g)) place(library, library);
     }
+    for (const [to, from] of Object.entries(files)) place(from, to);
     const tar = spawn('tar', ['-C', root, '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await this.ask('POST', '/images/create?fromSrc=-&repo=skerry/base&tag=latest', tar.stdout);
-    for (const [name, entrypoint] of Object.entries(names)) await this.makeImage(name, entrypoint);
+    const changes = entrypoint ? { changes: `ENTRYPOINT ${JSON.stringify(entrypoint)}` } : {};
+    await this.ask('POST', `/images/create?${new URLSearchParams({ fromSrc: '-', repo: name, tag: 'latest', ...changes })}`,
+      tar.stdout);
   }
   // skerry/agent and skerry/hub as they are packaged. Returns what the script says.
   packageImages() {
