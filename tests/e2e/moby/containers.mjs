@@ -47,6 +47,29 @@ export class ContainerWorld extends World {
     return module;
   }
 
+  // Everything off the power at once, but the test itself: cloud, daemon, dockerd, containerd, containers.
+  async cutPower() {
+    const kept = new Set();
+    for (let pid = process.pid; pid > 0; pid = Number(/\) \S (\d+)/.exec(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'))[1])) {
+      kept.add(pid);
+    }
+    await until('nothing runs any more', () => {
+      const others = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name) && !kept.has(Number(name))).map(Number)
+        .filter((pid) => {
+          try {
+            return !/\) [ZX]/.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+          } catch {
+            return false;
+          }
+        });
+      for (const pid of others) {
+        try { process.kill(pid, 'SIGKILL'); } catch { /* ended meanwhile */ }
+      }
+      return others.length === 0;
+    });
+    this.engine.forgetBoot();
+  }
+
   async close() {
     try {
       if (this.daemon) await this.killDaemon();
@@ -79,6 +102,18 @@ export function suite(name, prepare) {
   }));
   after(() => world.close());
   return (title, body) => test(title, telling(() => body(world)));
+}
+
+// Everything that the sensor's ledger says was sent by now arrives, whatever happened meanwhile; but what a filter that
+// has just started drops, as long as it does not know its threshold.
+export async function untilAllArrived(world, more) {
+  const enough = world.lines('sensor', 'sent').length + more;
+  await until('the sensor goes on', () => world.lines('sensor', 'sent').length >= enough, 120);
+  const sent = world.lines('sensor', 'sent');
+  await until('all that was sent is in the cloud', () => {
+    const known = new Set([...world.events('filter').map(({ messageId }) => messageId), ...world.lines('filter', 'dropped')]);
+    return sent.every((id) => known.has(id));
+  }, 120);
 }
 
 export async function withContainers(name, body) {

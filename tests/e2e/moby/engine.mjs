@@ -64,6 +64,18 @@ export class Engine {
     if (signal === 'SIGKILL') this.daemon.kill(signal);
     await end(this.daemon, 30);
   }
+  // What a machine does not have any more after it was off: mounts, bridges, and what lies in /run.
+  forgetBoot() {
+    const mounts = fs.readFileSync('/proc/self/mounts', 'utf8').split('\n').map((line) => line.split(' ')[1])
+      .filter((target) => target?.startsWith(`${this.run}/`) || target?.startsWith(`${this.data}/`)).reverse();
+    for (const target of mounts) execFileSync('umount', ['-l', target]);
+    for (const name of fs.readdirSync('/sys/class/net')) {
+      if (/^(docker0|br-|veth)/.test(name)) {
+        try { execFileSync('ip', ['link', 'del', name], { stdio: 'ignore' }); } catch { /* its container's end took it */ }
+      }
+    }
+    for (const name of ['exec', 'pid', 'docker.sock']) fs.rmSync(path.join(this.run, name), { recursive: true, force: true });
+  }
   story() { return fs.existsSync(this.log) ? fs.readFileSync(this.log, 'utf8').slice(-3000) : 'no log'; }
 
   async startRegistry() {
