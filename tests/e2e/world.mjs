@@ -160,8 +160,9 @@ export class World {
     await ended(this.daemon);
   }
 
-  // The deployment: routes and modules as given, agent and hub added.
-  deploy({ routes, modules = {}, twins = {}, hubEnv = {}, registryCredentials }) {
+  // The deployment: routes and modules as given, agent and hub added. `desired`: what else edgeAgent's twin says.
+  deploy({ routes, modules = {}, twins = {}, hubEnv = {}, hubOptions = {}, registryCredentials,
+    desired: more = {} }) {
     const content = {
       $edgeAgent: { 'properties.desired': {
         schemaVersion: '1.1',
@@ -169,10 +170,11 @@ export class World {
         systemModules: {
           edgeAgent: { type: 'docker', settings: { image: 'skerry/agent:latest' } },
           edgeHub: { type: 'docker', status: 'running', restartPolicy: 'always', startupOrder: 0,
-            settings: { image: 'skerry/hub:latest' },
+            settings: { image: 'skerry/hub:latest', createOptions: JSON.stringify(hubOptions) },
             env: { ...this.hubEnv, ...hubEnv } },
         },
         modules,
+        ...more,
       } },
       $edgeHub: { 'properties.desired': {
         schemaVersion: '1.1', routes, storeAndForwardConfiguration: { timeToLiveSecs: 7200 } } },

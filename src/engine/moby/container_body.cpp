@@ -150,6 +150,14 @@ Result<> drop_privileges(json::object& host, std::vector<std::string>& warnings)
     (own == nullptr ? host["CapDrop"] : *own) = std::move(dropped);
     return {};
 }
+
+// On the container, for whoever asks for its state.
+void note_refused(json::object& body, const std::vector<std::string>& warnings) {
+    if (warnings.empty()) return;
+    std::string text;
+    for (const auto& warning : warnings) text += (text.empty() ? "" : ", ") + warning;
+    if (auto* const labels = open_member(body, "Labels")) (*labels)[refused_label] = text;
+}
 }  // namespace
 
 Result<ContainerBody> make_container_body(const model::ModuleSpec& spec, const Surroundings& surroundings) {
@@ -169,6 +177,7 @@ Result<ContainerBody> make_container_body(const model::ModuleSpec& spec, const S
     if (!surroundings.may_be_elevated)
         if (auto dropped = drop_privileges(*host, out.warnings); !dropped) return std::unexpected(dropped.error());
     if (auto joined = join_network(body, *host, surroundings); !joined) return std::unexpected(joined.error());
+    note_refused(body, out.warnings);
     return out;
 }
 

@@ -138,8 +138,12 @@ TEST_CASE("without elevated permissions a module is not privileged, adds no capa
     CHECK(host.at("CapAdd") == json::array());
     CHECK(host.at("CapDrop") == parsed(R"(["CHOWN", "SETUID", "KILL"])"));
     CHECK(body->warnings == std::vector<std::string>{"HostConfig.Privileged", "HostConfig.CapAdd"});
+    const std::string_view told = body->json.at("Labels").at("net.skerry.refused").as_string();
+    CHECK(told.find("HostConfig.Privileged") != told.npos);
+    CHECK(told.find(", HostConfig.CapAdd") != told.npos);
     const auto plain = make_container_body(spec("{}"), surroundings);
     REQUIRE(plain);
+    CHECK_FALSE(plain->json.at("Labels").as_object().contains("net.skerry.refused"));
     CHECK(plain->warnings.empty());
     CHECK(plain->json.at("HostConfig").at("CapDrop") == parsed(R"(["CHOWN", "SETUID"])"));
 }

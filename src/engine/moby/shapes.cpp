@@ -158,6 +158,8 @@ Result<Container> parse_container(std::string_view body) {
     status.image_hash = text_at(*object, "Image");
     status.create_options = json::object{{"Labels", labels}};
     read_state(state, status);
+    if (const auto refused = cut(text_at(labels, refused_label), longest_text); !refused.empty())
+        status.description += fmt::format("{}refused: {}", status.description.empty() ? "" : "; ", refused);
     return container;
 }
 

@@ -19,6 +19,8 @@ namespace skerry::engine::moby {
 inline constexpr std::string_view owner_label = "net.azure-devices.edge.owner";
 inline constexpr std::string_view owner_value = "Microsoft.Azure.Devices.Edge.Agent";
 inline constexpr std::string_view image_label = "net.azure-devices.edge.original-image";
+// What of its createOptions a container was not given: part of its description.
+inline constexpr std::string_view refused_label = "net.skerry.refused";
 
 // What a status code of the engine means to us, and what its body says: {"message": …}, or the text, 1,000 bytes of it.
 [[nodiscard]] Errc code_of(unsigned status);

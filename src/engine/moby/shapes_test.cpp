@@ -94,6 +94,16 @@ TEST_CASE("a health check's verdict is read, with what its last probe said") {
     CHECK(bad.description == "unhealthy: no answer");
 }
 
+TEST_CASE("what a container was refused is part of its description, beside what else there is to say") {
+    const auto described = [](std::string_view state) {
+        return parse_container(container(state, R"({"Labels":{"net.skerry.refused":"HostConfig.Privileged"}})"))
+            ->status.description;
+    };
+    CHECK(described(R"({"Status":"running"})") == "refused: HostConfig.Privileged");
+    CHECK(described(R"({"Status":"exited","ExitCode":3,"FinishedAt":"2026-01-01T00:00:00Z"})") ==
+          "ended with exit code 3; refused: HostConfig.Privileged");
+}
+
 TEST_CASE("an answer that can't be used is malformed, and never a half-read container") {
     for (const auto* const body : {"", "[]", "{", "null", R"({"Id":"a"})", R"({"State":{"Status":"running"}})",
                                    R"({"Id":1,"State":{"Status":"running"}})", R"({"Id":"a","State":"running"})"}) {

@@ -1,7 +1,8 @@
 // A world whose modules are containers: daemon and cloud are processes of the host, the rest is in the engine.
 import fs from 'node:fs';
 import path from 'node:path';
-import { World } from '../world.mjs';
+import test, { after, before } from 'node:test';
+import { World, until } from '../world.mjs';
 import { Engine, hostAddress } from './engine.mjs';
 
 export class ContainerWorld extends World {
@@ -20,6 +21,22 @@ export class ContainerWorld extends World {
     this.engine.packageImages();
     await this.engine.makeImages({ 'skerry/sensor': ['/bin/sensor'], 'skerry/filter': ['/bin/filter'] });
   }
+  // A module that is a script in a shell. It ends at once when it is asked to, if it says `steady` in the end.
+  shell(script, { image = 'skerry/base', options = {}, ...extra } = {}) {
+    const module = this.module(image, extra);
+    module.settings.createOptions = JSON.stringify({ Entrypoint: ['/bin/sh', '-c', script], ...options });
+    return module;
+  }
+  get reported() { return this.twin('$edgeAgent').properties.reported; }
+  // Until the agent has carried out the deployment that is wanted now.
+  async untilDeployed(code = 200, seconds = 60) {
+    return until(`the deployment is reported with ${code}`, () => {
+      const { desired, reported } = this.twin('$edgeAgent').properties;
+      return reported.lastDesiredVersion === desired.$version && reported.lastDesiredStatus?.code === code && reported;
+    }, seconds);
+  }
+  agentLog() { return this.moduleLog('edgeAgent'); }
+
   engineConfig() { return ['[moby_runtime]', `uri = "unix://${this.engine.socket}"`, 'network = "azure-iot-edge"']; }
 
   ledger(name) { return path.join(this.ledgers, `${name}.ledger`); }
@@ -28,6 +45,29 @@ export class ContainerWorld extends World {
     const module = this.module(image, { env: { SKERRY_LEDGER: `/ledgers/${name}.ledger` } });
     module.settings.createOptions = JSON.stringify({ HostConfig: { Binds: [`${this.ledgers}:/ledgers`] } });
     return module;
+  }
+
+  // Everything off the power at once, but the test itself: cloud, daemon, dockerd, containerd, containers.
+  async cutPower() {
+    const kept = new Set();
+    for (let pid = process.pid; pid > 0; pid = Number(/\) \S (\d+)/.exec(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'))[1])) {
+      kept.add(pid);
+    }
+    await until('nothing runs any more', () => {
+      const others = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name) && !kept.has(Number(name))).map(Number)
+        .filter((pid) => {
+          try {
+            return !/\) [ZX]/.test(fs.readFileSync(`/proc/${pid}/stat`, 'utf8'));
+          } catch {
+            return false;
+          }
+        });
+      for (const pid of others) {
+        try { process.kill(pid, 'SIGKILL'); } catch { /* ended meanwhile */ }
+      }
+      return others.length === 0;
+    });
+    this.engine.forgetBoot();
   }
 
   async close() {
@@ -39,6 +79,41 @@ export class ContainerWorld extends World {
     }
   }
   async story() { return `${await super.story()}--- dockerd\n${this.engine.story()}\n`; }
+}
+
+// Waits in a way that ends with the wish to stop: the first process of a container has no default for TERM.
+export const steady = 'trap "exit 0" TERM; while :; do sleep 1000 & wait $!; done';
+
+// One world for all tests of a file, in their order: `prepare` starts it. Returns what declares a test with it.
+export function suite(name, prepare) {
+  let world;
+  const telling = (body) => async () => {
+    try {
+      return await body();
+    } catch (error) {
+      error.message += `\n${await world.story()}`;
+      throw error;
+    }
+  };
+  before(telling(async () => {
+    world = new ContainerWorld(name);
+    await world.startEngine();
+    await prepare(world);
+  }));
+  after(() => world.close());
+  return (title, body) => test(title, telling(() => body(world)));
+}
+
+// Everything that the sensor's ledger says was sent by now arrives, whatever happened meanwhile; but what a filter that
+// has just started drops, as long as it does not know its threshold.
+export async function untilAllArrived(world, more) {
+  const enough = world.lines('sensor', 'sent').length + more;
+  await until('the sensor goes on', () => world.lines('sensor', 'sent').length >= enough, 120);
+  const sent = world.lines('sensor', 'sent');
+  await until('all that was sent is in the cloud', () => {
+    const known = new Set([...world.events('filter').map(({ messageId }) => messageId), ...world.lines('filter', 'dropped')]);
+    return sent.every((id) => known.has(id));
+  }, 120);
 }
 
 export async function withContainers(name, body) {

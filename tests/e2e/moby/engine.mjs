@@ -1,6 +1,7 @@
 // A dockerd and a registry of the test's own: their folders, their sockets, images from scratch. Runs in in_engine.
 
 import { execFileSync, spawn } from 'node:child_process';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
@@ -63,6 +64,18 @@ export class Engine {
     if (signal === 'SIGKILL') this.daemon.kill(signal);
     await end(this.daemon, 30);
   }
+  // What a machine does not have any more after it was off: mounts, bridges, and what lies in /run.
+  forgetBoot() {
+    const mounts = fs.readFileSync('/proc/self/mounts', 'utf8').split('\n').map((line) => line.split(' ')[1])
+      .filter((target) => target?.startsWith(`${this.run}/`) || target?.startsWith(`${this.data}/`)).reverse();
+    for (const target of mounts) execFileSync('umount', ['-l', target]);
+    for (const name of fs.readdirSync('/sys/class/net')) {
+      if (/^(docker0|br-|veth)/.test(name)) {
+        try { execFileSync('ip', ['link', 'del', name], { stdio: 'ignore' }); } catch { /* its container's end took it */ }
+      }
+    }
+    for (const name of ['exec', 'pid', 'docker.sock']) fs.rmSync(path.join(this.run, name), { recursive: true, force: true });
+  }
   story() { return fs.existsSync(this.log) ? fs.readFileSync(this.log, 'utf8').slice(-3000) : 'no log'; }
 
   async startRegistry() {
@@ -122,13 +135,48 @@ export class Engine {
   }
 
   inspect(name) { return this.ask('GET', `/containers/${name}/json`); }
+  // What can't change without a restart: name -> "container, moment of its start, process".
+  async lives(names) {
+    return Object.fromEntries(await Promise.all(names.map(async (name) => {
+      const { Id, State } = await this.inspect(name);
+      return [name, `${Id} ${State.StartedAt} ${State.Pid}`];
+    })));
+  }
+  // Notes what happens to containers from now on, as "name action"; the engine itself remembers few events.
+  watch(...actions) {
+    const seen = [];
+    const target = `/events?${new URLSearchParams({ filters: JSON.stringify({ type: ['container'], event: actions }) })}`;
+    return new Promise((resolve, reject) => {
+      const request = http.request({ socketPath: this.socket, path: target }, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('error', () => {}).on('data', (piece) => {
+          const lines = (text + piece).split('\n');
+          text = lines.pop();
+          for (const { Action, Actor } of lines.map((line) => JSON.parse(line))) {
+            seen.push(`${Actor.Attributes.name} ${Action}`);
+          }
+        });
+        resolve({ seen, close: () => request.destroy() });
+      });
+      request.on('error', reject);
+      request.end();
+    });
+  }
+  tag(image, repo, tag) {
+    return this.ask('POST', `/images/${image}/tag?${new URLSearchParams({ repo, tag })}`);
+  }
 
   // Images with the sample modules, a shell and what they are linked with; all share one layer.
   async makeImages(names) {
-    const root = path.join(this.data, 'root');
     const products = path.join(repository, 'build/release');
-    const programs = { '/bin/sh': '/bin/sh', '/bin/sleep': '/bin/sleep', '/bin/cat': '/bin/cat',
-      '/bin/sensor': path.join(products, 'modules/sensor'), '/bin/filter': path.join(products, 'modules/filter') };
+    await this.importImage('skerry/base', { programs: { '/bin/sh': '/bin/sh', '/bin/sleep': '/bin/sleep',
+      '/bin/cat': '/bin/cat', '/bin/sensor': path.join(products, 'modules/sensor'),
+      '/bin/filter': path.join(products, 'modules/filter') } });
+    for (const [name, entrypoint] of Object.entries(names)) await this.makeImage(name, entrypoint);
+  }
+  // An image from scratch. `programs`: {path in it: file here}, with what they are linked with; `files` likewise, as is.
+  async importImage(name, { programs, files = {}, entrypoint }) {
+    const root = path.join(this.data, `root-${name.replace('/', '-')}`);
     for (const folder of ['bin', 'tmp', 'etc', 'var/run', 'var/lib']) {
       fs.mkdirSync(path.join(root, folder), { recursive: true });
     }
@@ -143,26 +191,38 @@ export class Engine {
       const linked = execFileSync('ldd', [from], { encoding: 'utf8' });
       for (const [, library] of linked.matchAll(/(\/\S+) \(0x/g)) place(library, library);
     }
+    for (const [to, from] of Object.entries(files)) place(from, to);
     const tar = spawn('tar', ['-C', root, '-c', '.'], { stdio: ['ignore', 'pipe', 'inherit'] });
-    await this.ask('POST', '/images/create?fromSrc=-&repo=skerry/base&tag=latest', tar.stdout);
-    for (const [name, entrypoint] of Object.entries(names)) await this.makeImage(name, entrypoint);
+    const changes = entrypoint ? { changes: `ENTRYPOINT ${JSON.stringify(entrypoint)}` } : {};
+    await this.ask('POST', `/images/create?${new URLSearchParams({ fromSrc: '-', repo: name, tag: 'latest', ...changes })}`,
+      tar.stdout);
   }
   // skerry/agent and skerry/hub as they are packaged. Returns what the script says.
   packageImages() {
     return execFileSync(path.join(repository, 'packaging/images'), { encoding: 'utf8',
       env: { ...process.env, DOCKER_HOST: `unix://${this.socket}` } });
   }
-  async makeImage(name, entrypoint) {
-    const { Id } = await this.ask('POST', '/containers/create', { Image: 'skerry/base:latest', Entrypoint: entrypoint });
+  // `more`: what else its configuration says. `bytes`: that many random ones in a layer of its own.
+  async makeImage(name, entrypoint, more = {}, bytes = 0) {
+    const { Id } = await this.ask('POST', '/containers/create',
+      { Image: 'skerry/base:latest', Entrypoint: entrypoint, ...more });
+    if (bytes) await this.addFile(Id, crypto.randomBytes(bytes));
     const [repo, tag = 'latest'] = name.split(/:(?=[^/]*$)/);
     await this.ask('POST', `/commit?${new URLSearchParams({ container: Id, repo, tag })}`);
     await this.ask('DELETE', `/containers/${Id}`);
   }
+  async addFile(container, content) {
+    const folder = fs.mkdtempSync(path.join(this.data, 'file'));
+    fs.writeFileSync(path.join(folder, 'content'), content);
+    const tar = spawn('tar', ['-C', folder, '-c', 'content'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await this.ask('PUT', `/containers/${container}/archive?path=/`, tar.stdout);
+    fs.rmSync(folder, { recursive: true });
+  }
   // Into the registry, and away from the engine: the next pull has to ask for it.
-  async publish(image, entrypoint) {
-    const name = `${registryAddress}/${image}`;
-    await this.makeImage(name, entrypoint);
-    const auth = Buffer.from(JSON.stringify({ ...credentials, serveraddress: registryAddress })).toString('base64');
+  async publish(image, entrypoint, { address = registryAddress, bytes = 0 } = {}) {
+    const name = `${address}/${image}`;
+    await this.makeImage(name, entrypoint, {}, bytes);
+    const auth = Buffer.from(JSON.stringify({ ...credentials, serveraddress: address })).toString('base64');
     const [repo, tag] = name.split(/:(?=[^/]*$)/);
     await this.ask('POST', `/images/${repo}/push?tag=${tag}`, undefined, { 'X-Registry-Auth': auth });
     await this.ask('DELETE', `/images/${name}?force=true`);

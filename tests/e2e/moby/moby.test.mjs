@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { until, sensorToFilter, filterToCloud } from '../world.mjs';
-import { withContainers } from './containers.mjs';
+import { untilAllArrived, withContainers } from './containers.mjs';
 import { credentials, registryAddress } from './engine.mjs';
 
 const everybody = ['edgeAgent', 'edgeHub', 'sensor', 'filter'];
@@ -23,17 +23,6 @@ async function startAll(world) {
   world.deploy(deploymentOf(world));
   await world.startDaemon();
   await world.untilRunning(...everybody);
-}
-// Everything that the sensor's ledger says was sent by now arrives, whatever happened meanwhile; but what a filter that
-// has just started drops, as long as it does not know its threshold.
-async function untilAllArrived(world, more) {
-  const enough = world.lines('sensor', 'sent').length + more;
-  await until('the sensor goes on', () => world.lines('sensor', 'sent').length >= enough, 120);
-  const sent = world.lines('sensor', 'sent');
-  await until('all that was sent is in the cloud', () => {
-    const known = new Set([...world.events('filter').map(({ messageId }) => messageId), ...world.lines('filter', 'dropped')]);
-    return sent.every((id) => known.has(id));
-  }, 120);
 }
 const idOf = async (world, name) => (await world.engine.inspect(name)).Id;
 
