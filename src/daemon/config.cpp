@@ -247,8 +247,8 @@ void read_skerry(Config& config, const Section& document) {
 
 // Keys of the existing runtime that this build knows and has no use for.
 void note_without_effect(Config& config, const Section& document) {
-    for (const auto* key : {"aziot_keys", "preloaded_keys", "preloaded_certs", "cert_issuance", "tpm", "localid",
-                            "image_garbage_collection", "aziot_max_requests"}) {
+    for (const auto* key :
+         {"aziot_keys", "preloaded_keys", "preloaded_certs", "cert_issuance", "tpm", "localid", "aziot_max_requests"}) {
         if (!document.object(key).empty())
             config.warnings.push_back(std::string(key) + ": has no effect in this build");
     }
@@ -291,6 +291,11 @@ Result<Config> parse_config(std::string_view toml, std::string_view host_name) {
     read_watchdog(config, document);
     read_edge_ca(config, document);
     read_skerry(config, document);
+    config.image_garbage = read_image_garbage(document);
+    config.log_limits = read_log_limits(document);
+    config.image_policy = read_image_policy(document);
+    if (!config.moby && !config.image_policy.rules.empty())
+        config.warnings.push_back("skerry.image_policy: has no effect on plain processes");
     config.may_be_elevated = document.flag("allow_elevated_docker_permissions").value_or(config.may_be_elevated);
     const auto limits = document.section("iotedge_max_requests");
     if (const auto most = limits.integer("management", 1, 10'000))
@@ -310,6 +315,8 @@ Result<Config> load_config(storage::Files& files, const std::filesystem::path& p
     if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
     auto config = parse_config(*text, host.data());
     if (!config) return fail(config.error().while_doing(path.native()));
+    if (const auto loaded = load_keys(config->image_policy, files); !loaded)
+        return fail(loaded.error().while_doing(path.native()));
     if (config->device_key_file) {
         const auto key = storage::read_file(files, *config->device_key_file, 4096);
         if (!key) return fail(key.error().while_doing("provisioning.authentication.device_id_pk.uri"));

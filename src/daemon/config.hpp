@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "daemon/image_config.hpp"
 #include "model/module.hpp"
 #include "storage/files.hpp"
 
@@ -57,6 +58,9 @@ struct Config {
     std::filesystem::path bundles;   // default: <home>/bundles
     std::optional<MobyConfig> moby;  // modules are containers; absent: plain processes
     bool may_be_elevated{true};      // allow_elevated_docker_permissions
+    ImageGarbageConfig image_garbage;
+    std::optional<engine::moby::LogLimits> log_limits;
+    engine::registry::TrustPolicy image_policy;
 
     std::vector<std::string> warnings;
 };

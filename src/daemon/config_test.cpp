@@ -2,6 +2,7 @@
 
 #include "daemon/listen.hpp"
 #include "daemon/modules.hpp"
+#include "sim/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
 
@@ -247,4 +248,88 @@ TEST_CASE("sockets handed down by systemd are found by name or number") {
     CHECK_FALSE(find_handed_down(given, 42, "other"));
     CHECK_FALSE(find_handed_down(given, 43, "aziot-edged.mgmt.socket"));
     CHECK_FALSE(find_handed_down({}, 42, "0"));
+}
+
+TEST_CASE("image garbage collection and log limits are read, with the existing runtime's defaults") {
+    const auto least = parse(provisioning + agent);
+    REQUIRE(least);
+    CHECK(least->image_garbage == ImageGarbageConfig{});
+    CHECK(least->log_limits == engine::moby::LogLimits{"10m", 3});
+    const auto full = parse(provisioning + agent + R"(
+[image_garbage_collection]
+enabled = false
+cleanup_recurrence = "2d"
+image_age_cleanup_threshold = "12h"
+cleanup_time = "23:59"
+[skerry.images]
+rollback_reserve = "30m"
+[skerry.logs]
+max_size = "500k"
+max_files = 5
+)");
+    REQUIRE_MESSAGE(full, full.error().text);
+    using namespace std::chrono_literals;
+    CHECK(full->image_garbage == ImageGarbageConfig{false, 48h, 12h, 23h + 59min, 30min});
+    CHECK(full->log_limits == engine::moby::LogLimits{"500k", 5});
+    CHECK(full->warnings.empty());
+    CHECK_FALSE(parse(provisioning + agent + "[skerry.logs]\nlimit = false")->log_limits);
+}
+
+TEST_CASE("image garbage collection and log limits that can't be are named") {
+    const auto refused = parse(provisioning + agent + R"(
+[image_garbage_collection]
+cleanup_recurrence = "36h"
+image_age_cleanup_threshold = "soon"
+cleanup_time = "24:00"
+[skerry.logs]
+max_size = "big"
+max_files = 0
+)");
+    REQUIRE_FALSE(refused);
+    for (const auto* key :
+         {"cleanup_recurrence", "image_age_cleanup_threshold", "cleanup_time", "max_size", "max_files"})
+        CHECK_MESSAGE(refused.error().text.find(key) != std::string::npos, key);
+}
+
+TEST_CASE("the rules for images are read; a misspelt one is refused, since it would protect nothing") {
+    using engine::registry::Demand;
+    const auto config = parse(provisioning + agent + R"(
+[moby_runtime]
+[[skerry.image_policy]]
+scope = "*"
+require = "reject"
+[[skerry.image_policy]]
+scope = "plant:5000"
+require = "signature"
+keys = ["/etc/skerry/plant.pem"]
+)");
+    REQUIRE_MESSAGE(config, config.error().text);
+    REQUIRE(config->image_policy.rules.size() == 2);
+    CHECK(config->image_policy.rules[0].demand == Demand::reject);
+    CHECK(config->image_policy.rules[1].demand == Demand::signature);
+    CHECK(config->image_policy.rules[1].keys == std::vector<std::string>{"/etc/skerry/plant.pem"});
+    CHECK(config->warnings.empty());
+    for (const auto* rule :
+         {"scope = '*'", "scope = '*'\nrequire = 'signed'", "require = 'reject'", "scope = '*'\nrequire = 'signature'",
+          "scope = '*'\nrequire = 'signature'\nkeys = ['a']", "scope = '*'\nrequire = 'accept'\nkeys = ['/a']",
+          "scope = '*'\nrequires = 'reject'", "scope = '*'\nrequire = 'reject'\nextra = 1"})
+        CHECK_MESSAGE(!parse(provisioning + agent + "[[skerry.image_policy]]\n" + rule), rule);
+    CHECK_FALSE(parse(provisioning + agent + "[skerry]\nimage_policy = 'strict'"));
+}
+
+TEST_CASE("the keys of the rules must be there, and be keys") {
+    sim::TemporaryFolder folder;
+    const auto files = storage::make_system_files();
+    engine::registry::TrustPolicy policy{.rules = {{"*", engine::registry::Demand::signature, {folder / "k.pem"}}}};
+    CHECK_FALSE(load_keys(policy, *files));
+    REQUIRE(storage::replace_file(*files, folder / "k.pem", "no key"));
+    const auto refused = load_keys(policy, *files);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().text.find("k.pem") != std::string::npos);
+    const std::string pem =
+        "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEvmgHUQZoo87AxhjQIsJKFsJx/xAu\n"
+        "zG66+iuvG00Er2HGpSSb2ZofPCuVP1F1k8yMIUmzqC0uMrg9NqLXggLVhw==\n-----END PUBLIC KEY-----\n";
+    REQUIRE(storage::replace_file(*files, folder / "k.pem", pem));
+    REQUIRE(load_keys(policy, *files));
+    CHECK(policy.rules[0].keys[0] == pem);
 }

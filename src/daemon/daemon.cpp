@@ -7,6 +7,8 @@
 #include "daemon/config.hpp"
 #include "daemon/edge_ca.hpp"
 #include "daemon/identities.hpp"
+#include "daemon/image_garbage.hpp"
+#include "daemon/image_use.hpp"
 #include "daemon/keys.hpp"
 #include "daemon/listen.hpp"
 #include "daemon/management_api.hpp"
@@ -63,16 +65,23 @@ struct Foundation {
     std::unique_ptr<storage::Database> database;
     Keys keys;
     EdgeCa ca;
+    std::unique_ptr<ImageUse> image_use;
     std::unique_ptr<engine::Engine> engine;
 };
 
-std::unique_ptr<engine::Engine> make_containers(Platform platform, const Config& config) {
+std::unique_ptr<engine::Engine> make_containers(Platform platform, const Config& config, ImageUse& use) {
     engine::MobyEngineOptions options;
     options.socket = config.moby->socket;
     options.network = config.moby->network;
     options.network_settings = config.moby->network_settings;
     options.host_name = config.hostname;
     options.may_be_elevated = config.may_be_elevated;
+    options.log_limits = config.log_limits;
+    options.signatures.policy = config.image_policy;
+    options.signatures.kept = config.home / "signatures";
+    options.on_image_use = [&use](const std::string& id, engine::ImageUse how) {
+        how == engine::ImageUse::pulled ? use.pulled(id) : use.used(id);
+    };
     options.socket_folder = [home = config.home](std::string_view name) { return socket_folder(home, name); };
     options.storage_folder = [home = config.home](std::string_view name) {
         return keeps_state(name) ? std::optional(storage_folder(home, name)) : std::nullopt;
@@ -80,8 +89,9 @@ std::unique_ptr<engine::Engine> make_containers(Platform platform, const Config&
     return engine::make_moby_engine(std::move(options), platform);
 }
 
-Result<std::unique_ptr<engine::Engine>> make_engine(const Options& options, Platform platform, const Config& config) {
-    if (config.moby) return make_containers(platform, config);
+Result<std::unique_ptr<engine::Engine>> make_engine(const Options& options, Platform platform, const Config& config,
+                                                    ImageUse& image_use) {
+    if (config.moby) return make_containers(platform, config, image_use);
     engine::ProcessEngineOptions out;
     out.state = config.home / "engine";
     out.bundles = config.bundles;
@@ -110,10 +120,11 @@ Result<Foundation> lay_foundation(const Options& options, Platform platform, Con
     if (!keys) return std::unexpected(keys.error());
     auto ca = EdgeCa::open(files, platform.clock, config.home / "keys", config.edge_ca, config.device_id);
     if (!ca) return std::unexpected(ca.error());
-    auto engine = make_engine(options, platform, config);
+    auto image_use = std::make_unique<ImageUse>(files, platform.clock, config.home);
+    auto engine = make_engine(options, platform, config, *image_use);
     if (!engine) return std::unexpected(engine.error());
-    return Foundation{std::move(*lock), std::move(config), std::move(trusted), std::move(*database),
-                      std::move(*keys), std::move(*ca),    std::move(*engine)};
+    return Foundation{std::move(*lock), std::move(config), std::move(trusted),   std::move(*database),
+                      std::move(*keys), std::move(*ca),    std::move(image_use), std::move(*engine)};
 }
 
 class Daemon {
@@ -142,6 +153,7 @@ private:
     Result<> listen();
     Task<> renew_ca();
     Task<> keep_agent();
+    Task<> clear_images();
     Task<> forward(Event& from);
 
     Platform platform_;
@@ -207,6 +219,13 @@ Task<> Daemon::renew_ca() {
     }
 }
 
+Task<> Daemon::clear_images() {
+    auto* const images = base_.engine->images();
+    if (images == nullptr) co_return;
+    ImageGarbage garbage(platform_, base_.config.image_garbage, *images, *base_.image_use, base_.config.agent);
+    co_await garbage.run();
+}
+
 Task<> Daemon::keep_agent() {
     co_await watchdog_.run();
     gave_up_.set();
@@ -222,6 +241,7 @@ Task<int> Daemon::run(Event& stop) {
     scope_.spawn("watchdog", keep_agent());
     scope_.spawn("identities", identities_.keep_fresh());
     scope_.spawn("Edge CA", renew_ca());
+    scope_.spawn("image garbage collection", clear_images());
     scope_.spawn("stop", forward(stop));
     scope_.spawn("reprovision", forward(reprovision_));
     log::info("the daemon is ready: device {} of {}, management API at {}", base_.config.device_id,

@@ -12,6 +12,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -27,6 +28,21 @@ struct LogOptions {
     std::optional<WallTime> since;
     std::optional<WallTime> until;
     bool timestamps{false};
+};
+
+enum class ImageUse : std::uint8_t { pulled, used };
+
+// The images on this machine, for engines that have such.
+class ImageStore {
+public:
+    virtual ~ImageStore() = default;
+    // The id of the image that the module would be made of now. Errc::not_found when it is not here.
+    [[nodiscard]] virtual Task<Result<std::string>> image_id(model::ModuleSpec spec) = 0;
+    [[nodiscard]] virtual Task<Result<std::vector<std::string>>> image_ids() = 0;
+    // Of all containers, ours or not, running or not.
+    [[nodiscard]] virtual Task<Result<std::vector<std::string>>> image_ids_in_use() = 0;
+    // Success when it is not there. Errc::conflict while a container or another image needs it: nothing is forced.
+    [[nodiscard]] virtual Task<Result<>> remove_image(std::string id) = 0;
 };
 
 class Engine {
@@ -65,6 +81,9 @@ public:
     [[nodiscard]] virtual Result<int> listener(const std::string& name, const std::string& file) = 0;
     // Where the module sees the folder of its own that outlives it, as a volume does; nullopt where it has none.
     [[nodiscard]] virtual Result<std::optional<std::filesystem::path>> storage(const std::string& name) = 0;
+
+    // nullptr: modules are not made of images that could be removed.
+    [[nodiscard]] virtual ImageStore* images() { return nullptr; }
 
     // Stops watching; modules run on. Await it before the engine is destroyed.
     [[nodiscard]] virtual Task<> close() = 0;

@@ -16,6 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static_cast<void>(parse_containers(text));
     static_cast<void>(parse_created(text));
     static_cast<void>(has_network(text, "n"));
+    static_cast<void>(parse_image(text));
+    static_cast<void>(parse_images(text));
+    static_cast<void>(parse_images_in_use(text));
+    static_cast<void>(parse_info(text));
     static_cast<void>(message_of(text));
     if (const auto version = parse_version(text)) static_cast<void>(api_to_speak(*version));
     JsonLines lines;

@@ -183,8 +183,32 @@ Task<Result<>> Client::pull(std::string image, json::object auth,
     co_return pulling.outcome;
 }
 
-Task<Result<>> Client::find_image(std::string name) {
-    co_return done(co_await get("/images/" + image_path(name) + "/json"));
+Task<Result<Image>> Client::find_image(std::string name) {
+    const auto response = co_await get("/images/" + image_path(name) + "/json");
+    if (!response) co_return std::unexpected(response.error());
+    co_return parse_image(response->body);
+}
+
+Task<Result<std::vector<Image>>> Client::images() {
+    const auto response = co_await get("/images/json");
+    if (!response) co_return std::unexpected(response.error());
+    co_return parse_images(response->body);
+}
+
+Task<Result<>> Client::remove_image(std::string name) {
+    co_return done(co_await call("DELETE", "/images/" + image_path(name), {}, usual_limit));
+}
+
+Task<Result<std::vector<std::string>>> Client::images_in_use() {
+    const auto response = co_await get("/containers/json?all=true");
+    if (!response) co_return std::unexpected(response.error());
+    co_return parse_images_in_use(response->body);
+}
+
+Task<Result<EngineInfo>> Client::info() {
+    const auto response = co_await get("/info");
+    if (!response) co_return std::unexpected(response.error());
+    co_return parse_info(response->body);
 }
 
 Task<Result<Created>> Client::create(std::string name, json::object body) {

@@ -1,8 +1,7 @@
 // The Docker Engine API over its unix socket, one function per endpoint used (version 1.41 where the engine has it).
 //
 // Promises: an error carries the engine's own message; its code is Errc::unreachable when the engine is not there.
-// Names
-//           are percent-encoded, so that no name reaches another endpoint.
+//           Names are percent-encoded, so that no name reaches another endpoint.
 // Bounds:   8 MB for an answer that is taken as a whole; every such call has a limit of time.
 // Threads:  the loop's.
 #pragma once
@@ -28,6 +27,7 @@ public:
 
     // Finds out which version to speak. First of all, and after each restart of the engine.
     [[nodiscard]] Task<Result<Version>> connect();
+    [[nodiscard]] Task<Result<EngineInfo>> info();
 
     // POST /networks/create, unless there is one of that name. `settings` beside Name.
     [[nodiscard]] Task<Result<>> ensure_network(std::string name, boost::json::object settings);
@@ -35,8 +35,14 @@ public:
     // Waits for the end of the download, for ever as long as something arrives. `on_progress` gets each step.
     [[nodiscard]] Task<Result<>> pull(std::string image, boost::json::object auth,
                                       std::function<void(const PullProgress&)> on_progress);
-    // Errc::not_found when the engine does not have it.
-    [[nodiscard]] Task<Result<>> find_image(std::string name);
+    // By name or id. Errc::not_found when the engine does not have it.
+    [[nodiscard]] Task<Result<Image>> find_image(std::string name);
+    // All but intermediate ones.
+    [[nodiscard]] Task<Result<std::vector<Image>>> images();
+    // Takes the name away; with its last name, or by its id, the image goes. Nothing is forced.
+    [[nodiscard]] Task<Result<>> remove_image(std::string name);
+    // The ids of the images of all containers, ours or not.
+    [[nodiscard]] Task<Result<std::vector<std::string>>> images_in_use();
 
     [[nodiscard]] Task<Result<Created>> create(std::string name, boost::json::object body);
     [[nodiscard]] Task<Result<>> start(std::string id);

@@ -10,6 +10,7 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace skerry::engine::moby {
@@ -130,15 +131,58 @@ Result<> join_network(json::object& body, json::object& host, const Surroundings
     return {};
 }
 
-// allow_elevated_docker_permissions = false
-Result<> drop_privileges(json::object& host, std::vector<std::string>& warnings) {
+// The agent restarts modules; an engine that did it, too, would work against it.
+void drop_restart_policy(json::object& host, std::vector<std::string>& warnings) {
+    auto* const policy = find_member(host, "RestartPolicy");
+    if (policy == nullptr) return;
+    auto* const name = policy->is_object() ? find_member(policy->get_object(), "Name") : nullptr;
+    const auto chosen = name != nullptr && name->is_string() ? std::string_view(name->get_string()) : "";
+    if (!chosen.empty() && chosen != "no")
+        warnings.push_back("HostConfig.RestartPolicy '" + std::string(chosen.substr(0, 30)) +
+                           "' is left out: the deployment's restartPolicy counts");
+    // Whatever its case was.
+    for (auto entry = host.begin(); entry != host.end();)
+        entry = equals_ignoring_case(std::string_view(entry->key()), "RestartPolicy") ? host.erase(entry) : entry + 1;
+}
+
+Result<> bound_log(json::object& host, const Surroundings& surroundings, ContainerBody& out) {
+    if (auto* const own = find_member(host, "LogConfig"); own != nullptr && !own->is_null()) {
+        if (!own->is_object()) return wrong("HostConfig.LogConfig", "an object");
+        for (const auto* const name : {"Type", "Config"})
+            if (const auto* const chosen = find_member(own->get_object(), name); chosen != nullptr)
+                out.chooses_log = out.chooses_log || !is_unset(*chosen);
+    }
+    if (out.chooses_log || !surroundings.limits) return {};
+    auto& log = *open_member(host, "LogConfig");
+    log = {
+        {"Type", "json-file"},
+        {"Config",
+         {{"max-size", surroundings.limits->max_size}, {"max-file", std::to_string(surroundings.limits->max_files)}}}};
+    return {};
+}
+
+// The engine takes the last of several, and compares names as Unicode does: what it would find must be what we found.
+Result<> check_names(const json::object& object, std::string_view where) {
+    std::set<std::string> seen;
+    for (const auto& [key, value] : object) {
+        const std::string_view name(key.data(), key.size());
+        const auto shown = std::string(where) + std::string(name.substr(0, 60));
+        if (std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
+            return wrong(shown, "named with ASCII characters");
+        if (!seen.insert(to_lower(name)).second) return wrong(shown, "there once, not twice in different cases");
+    }
+    return {};
+}
+
+// allow_elevated_docker_permissions = false. `refused`: the options that had to go.
+Result<> drop_privileges(json::object& host, std::vector<std::string>& refused) {
     if (auto* const privileged = find_member(host, "Privileged"); privileged != nullptr && !is_unset(*privileged)) {
         *privileged = false;
-        warnings.emplace_back("HostConfig.Privileged");
+        refused.emplace_back("HostConfig.Privileged");
     }
     if (auto* const added = find_member(host, "CapAdd"); added != nullptr && !is_unset(*added)) {
         *added = json::array();
-        warnings.emplace_back("HostConfig.CapAdd");
+        refused.emplace_back("HostConfig.CapAdd");
     }
     json::array dropped{"CHOWN", "SETUID"};
     auto* const own = find_member(host, "CapDrop");
@@ -151,12 +195,15 @@ Result<> drop_privileges(json::object& host, std::vector<std::string>& warnings)
     return {};
 }
 
-// On the container, for whoever asks for its state.
-void note_refused(json::object& body, const std::vector<std::string>& warnings) {
-    if (warnings.empty()) return;
+// On the container, for whoever asks for its state, and in the log.
+void note_refused(ContainerBody& out, const std::vector<std::string>& refused) {
+    if (refused.empty()) return;
     std::string text;
-    for (const auto& warning : warnings) text += (text.empty() ? "" : ", ") + warning;
-    if (auto* const labels = open_member(body, "Labels")) (*labels)[refused_label] = text;
+    for (const auto& option : refused) {
+        text += (text.empty() ? "" : ", ") + option;
+        out.warnings.push_back(option + " is refused (allow_elevated_docker_permissions = false)");
+    }
+    if (auto* const labels = open_member(out.json, "Labels")) (*labels)[refused_label] = text;
 }
 }  // namespace
 
@@ -164,6 +211,7 @@ Result<ContainerBody> make_container_body(const model::ModuleSpec& spec, const S
     ContainerBody out;
     auto& body = out.json;
     body = spec.create_options;
+    if (auto fits = check_names(body, ""); !fits) return std::unexpected(fits.error());
     if (auto merged = merge_environment(body, spec.env); !merged) return std::unexpected(merged.error());
     auto* const image = find_member(body, "Image");
     (image == nullptr ? body["Image"] : *image) =
@@ -173,11 +221,15 @@ Result<ContainerBody> make_container_body(const model::ModuleSpec& spec, const S
     if (open_member(body, "NetworkingConfig") == nullptr) return wrong("NetworkingConfig", "an object");
     auto* const host = open_member(body, "HostConfig");
     if (host == nullptr) return wrong("HostConfig", "an object");
+    if (auto fits = check_names(*host, "HostConfig."); !fits) return std::unexpected(fits.error());
+    drop_restart_policy(*host, out.warnings);
+    if (auto bounded = bound_log(*host, surroundings, out); !bounded) return std::unexpected(bounded.error());
     if (auto added = add_binds(*host, surroundings); !added) return std::unexpected(added.error());
+    std::vector<std::string> refused;
     if (!surroundings.may_be_elevated)
-        if (auto dropped = drop_privileges(*host, out.warnings); !dropped) return std::unexpected(dropped.error());
+        if (auto dropped = drop_privileges(*host, refused); !dropped) return std::unexpected(dropped.error());
     if (auto joined = join_network(body, *host, surroundings); !joined) return std::unexpected(joined.error());
-    note_refused(body, out.warnings);
+    note_refused(out, refused);
     return out;
 }
 

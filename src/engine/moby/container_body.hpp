@@ -10,11 +10,20 @@
 
 #include <boost/json/object.hpp>
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace skerry::engine::moby {
+
+// Of the engine's json-file logs, which have none of their own.
+struct LogLimits {
+    std::string max_size{"10m"};  // of a file: bytes, or with k, m, g
+    std::int64_t max_files{3};
+    bool operator==(const LogLimits&) const = default;
+};
 
 struct Surroundings {
     std::string image;                 // the reference to run. Empty: the specification's
@@ -23,6 +32,7 @@ struct Surroundings {
     std::string network;               // joined unless createOptions choose another
     std::vector<std::string> aliases;  // of the module there, beside its name
     bool may_be_elevated{true};        // allow_elevated_docker_permissions
+    std::optional<LogLimits> limits;   // of a log that createOptions say nothing about
 };
 
 // Where agent and hub see the folder that outlives their containers.
@@ -30,10 +40,12 @@ inline constexpr std::string_view inner_storage = "/var/lib/skerry";
 
 struct ContainerBody {
     boost::json::object json;
-    std::vector<std::string> warnings;  // what of createOptions was refused
+    bool chooses_log{false};            // createOptions have a LogConfig
+    std::vector<std::string> warnings;  // what of createOptions was left out, and why
 };
 
-// Errc::malformed names the option whose shape is wrong.
+// Errc::malformed names the option whose shape is wrong, or that is there twice: the engine takes names whatever their
+// case, so that of "Privileged" and "privileged" it would be the other one that counts.
 [[nodiscard]] Result<ContainerBody> make_container_body(const model::ModuleSpec& spec,
                                                         const Surroundings& surroundings);
 

@@ -4,14 +4,15 @@
 #include "base/event.hpp"
 #include "base/log.hpp"
 #include "base/task_scope.hpp"
-#include "engine/keyed_lock.hpp"
 #include "engine/moby/client.hpp"
 #include "engine/moby/container_body.hpp"
+#include "engine/moby/images.hpp"
 #include "engine/spawn.hpp"
 
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -24,19 +25,10 @@ namespace fs = std::filesystem;
 namespace json = boost::json;
 
 constexpr Duration usual_grace = 10s;
-constexpr Duration pull_is_fresh = 60s;  // a module is prepared, then created: one question is enough
-constexpr Duration progress_interval = 10s;
 constexpr Duration first_pause = 500ms;
 constexpr Duration longest_pause = 15s;
 constexpr Duration steady_connection = 30s;
 constexpr std::string_view hub_name = "edgeHub";
-
-// What is pulled and run: the pinned digest, if there is one, whatever the tag is by now.
-std::string reference_of(const model::ModuleSpec& spec) {
-    auto image = moby::with_tag(spec.image);
-    if (!spec.digest || spec.digest->empty() || image.find('@') != image.npos) return image;
-    return image.substr(0, image.rfind(':')) + '@' + *spec.digest;
-}
 
 std::string doing(std::string_view what, const model::ModuleSpec& spec) {
     return fmt::format("{} module '{}' (image {})", what, spec.name, spec.image);
@@ -56,12 +48,12 @@ public:
         : options_(std::move(options)),
           platform_(platform),
           client_(platform.network, platform.clock, options_.socket),
-          pulls_(platform.executor),
+          images_(client_, platform, options_.on_image_use, options_.signatures),
           changed_(platform.executor),
           scope_(platform.executor) {}
 
     Task<> open() override;
-    Task<Result<>> prepare(const model::ModuleSpec& spec) override;
+    Task<Result<>> prepare(const model::ModuleSpec& spec) override { return images_.prepare(spec); }
     Task<Result<>> create(const model::ModuleSpec& spec) override;
     Task<Result<>> start(std::string name) override;
     Task<Result<>> stop(std::string name, Duration grace) override;
@@ -75,6 +67,7 @@ public:
     json::object info() const override { return {{"server_version", version_.server}}; }
     Result<int> listener(const std::string& name, const std::string& file) override;
     Result<std::optional<fs::path>> storage(const std::string& name) override;
+    ImageStore* images() override { return &images_; }
     Task<> close() override { co_await scope_.close(); }
 
 private:
@@ -83,8 +76,9 @@ private:
     Task<> follow_events(WallTime since);
     void take_event(const moby::ContainerEvent& event);
     void note_change();
-    Task<Result<>> pull(model::ModuleSpec spec, std::string reference);
     Result<moby::Surroundings> surroundings_of(const model::ModuleSpec& spec);
+    Task<Result<moby::Created>> create_with_bounded_log(model::ModuleSpec spec, moby::Surroundings surroundings);
+    void note_use(const std::string& image);
     Task<Result<>> learn_ids();
     Task<Result<std::string>> id_of(std::string name);
     Task<Result<moby::Container>> look_at(std::string name);
@@ -93,8 +87,8 @@ private:
     Platform platform_;
     moby::Client client_;
     moby::Version version_;
-    KeyedLock pulls_;                          // by image
-    std::map<std::string, SteadyTime> fresh_;  // images asked for at their registry within the last minute
+    moby::Images images_;
+    std::optional<bool> bounds_logs_;  // the engine itself; absent: not known yet
     std::map<std::string, std::string, std::less<>> ids_;
     std::uint64_t changes_{0};
     std::uint64_t changes_seen_{0};
@@ -111,6 +105,10 @@ Task<> Moby::open() {
 Task<Result<>> Moby::get_ready() {
     auto version = co_await client_.connect();
     if (!version) co_return std::unexpected(version.error());
+    auto info = co_await client_.info();
+    if (!info) co_return std::unexpected(info.error());
+    images_.learn(*info);
+    bounds_logs_ = info->log_driver == "json-file" ? std::nullopt : std::optional(true);
     if (!options_.network.empty())
         if (auto made = co_await client_.ensure_network(options_.network, options_.network_settings); !made)
             co_return made;
@@ -188,49 +186,9 @@ void Moby::note_change() {
     changed_.notify();
 }
 
-Task<Result<>> Moby::prepare(const model::ModuleSpec& spec) {
-    const auto reference = reference_of(spec);
-    const auto guard = co_await pulls_.lock(reference);
-    const auto now = platform_.clock.steady();
-    std::erase_if(fresh_, [&](const auto& entry) { return now - entry.second > pull_is_fresh; });
-    const bool pinned = reference.find('@') != reference.npos;
-    const bool enough = fresh_.contains(reference) || pinned || spec.pull_policy == model::PullPolicy::never;
-    const auto here = co_await client_.find_image(reference);
-    if (!here && here.error().code != Errc::not_found)
-        co_return fail(here.error().while_doing(doing("preparing", spec)));
-    if (here && enough) co_return Result<>{};
-    if (!here && spec.pull_policy == model::PullPolicy::never)
-        co_return fail(Errc::not_found, fmt::format("{}: the image is not here, and imagePullPolicy forbids to pull it",
-                                                    doing("preparing", spec)));
-    const auto pulled = co_await pull(spec, reference);
-    if (!pulled) {
-        const auto code = pulled.error().code;
-        const bool said_no = code == Errc::unauthorized || code == Errc::not_found || code == Errc::malformed;
-        if (!here || said_no) co_return fail(pulled.error().while_doing(doing("pulling the image of", spec)));
-        log::warn("module {}: {} can't be pulled, the one that is here is used: {}", spec.name, reference,
-                  pulled.error().text);
-    }
-    fresh_[reference] = platform_.clock.steady();
-    co_return Result<>{};
-}
-
-Task<Result<>> Moby::pull(model::ModuleSpec spec, std::string reference) {
-    log::info("pulling {} for module {}", reference, spec.name);
-    auto told = platform_.clock.steady();
-    const auto tell = [&](const moby::PullProgress& progress) {
-        if (platform_.clock.steady() - told < progress_interval) return;
-        told = platform_.clock.steady();
-        log::info("pulling {}: {}", reference, progress.text());
-    };
-    auto pulled = co_await client_.pull(reference, spec.auth, tell);
-    if (pulled) log::info("pulled {}", reference);
-    co_return pulled;
-}
-
 Result<moby::Surroundings> Moby::surroundings_of(const model::ModuleSpec& spec) {
     const auto& name = spec.name;
     moby::Surroundings out;
-    out.image = reference_of(spec);
     if (options_.socket_folder) {
         const auto folder = options_.socket_folder(name);
         if (const auto made = platform_.files.make_folders(folder, 0755); !made) return std::unexpected(made.error());
@@ -246,21 +204,43 @@ Result<moby::Surroundings> Moby::surroundings_of(const model::ModuleSpec& spec) 
 
 Task<Result<>> Moby::create(const model::ModuleSpec& spec) {
     if (const auto fits = moby::check_container_name(spec.name); !fits) co_return fits;
-    const auto surroundings = surroundings_of(spec);
+    auto surroundings = surroundings_of(spec);
     if (!surroundings) co_return std::unexpected(surroundings.error());
-    auto body = moby::make_container_body(spec, *surroundings);
-    if (!body) co_return fail(body.error().while_doing(doing("createOptions of", spec)));
-    for (const auto& refused : body->warnings)
-        log::warn("module {}: {} is refused (allow_elevated_docker_permissions = false)", spec.name, refused);
+    auto image = co_await images_.reference_to_run(spec);
+    if (!image) co_return fail(image.error().while_doing(doing("creating", spec)));
+    surroundings->image = std::move(*image);
     if (!options_.network.empty())
         if (auto made = co_await client_.ensure_network(options_.network, options_.network_settings); !made)
             co_return fail(made.error().while_doing(doing("creating", spec)));
-    const auto created = co_await client_.create(spec.name, std::move(body->json));
+    const auto created = co_await create_with_bounded_log(spec, std::move(*surroundings));
     if (!created) co_return fail(created.error().while_doing(doing("creating", spec)));
     for (const auto& warning : created->warnings) log::warn("module {}: {}", spec.name, warning);
     ids_[spec.name] = created->id;
     note_change();
     co_return Result<>{};
+}
+
+// The engine does not say whether its own configuration (daemon.json) bounds logs. The first container that it makes
+// tells: if its log has no bound, that one is made again with ours, and all later ones get it at once.
+Task<Result<moby::Created>> Moby::create_with_bounded_log(model::ModuleSpec spec, moby::Surroundings surroundings) {
+    for (;;) {
+        if (bounds_logs_ == false) surroundings.limits = options_.log_limits;
+        auto body = moby::make_container_body(spec, surroundings);
+        if (!body) co_return fail(body.error().while_doing("createOptions"));
+        auto created = co_await client_.create(spec.name, std::move(body->json));
+        if (!created) co_return created;
+        created->warnings.insert(created->warnings.begin(), body->warnings.begin(), body->warnings.end());
+        const auto made = co_await client_.inspect(created->id);
+        if (made) note_use(made->status.image_hash);
+        if (!made || bounds_logs_ || body->chooses_log || !options_.log_limits) co_return created;
+        bounds_logs_ = made->log_driver != "json-file" || made->log_bounded;
+        if (*bounds_logs_) co_return created;
+        if (const auto removed = co_await client_.remove(created->id); !removed) co_return fail(removed.error());
+    }
+}
+
+void Moby::note_use(const std::string& image) {
+    if (options_.on_image_use && !image.empty()) options_.on_image_use(image, ImageUse::used);
 }
 
 Task<Result<>> Moby::start(std::string name) {
@@ -282,7 +262,9 @@ Task<Result<>> Moby::remove(std::string name) {
     if (!id) co_return fail(id.error().while_doing(doing("removing", name)));
     if (const auto stopped = co_await client_.stop(*id, usual_grace); !stopped)
         log::warn("module {} could not be stopped and is killed: {}", name, stopped.error().text);
+    const auto container = co_await client_.inspect(*id);
     const auto removed = co_await client_.remove(*id);
+    if (container) note_use(container->status.image_hash);
     if (!removed && removed.error().code != Errc::not_found)
         co_return fail(removed.error().while_doing(doing("removing", name)));
     if (const auto known = ids_.find(name); known != ids_.end() && known->second == *id) ids_.erase(known);

@@ -8,6 +8,8 @@
 #pragma once
 
 #include "engine/engine.hpp"
+#include "engine/moby/container_body.hpp"
+#include "engine/registry/verifier.hpp"
 #include "platform/platform.hpp"
 
 #include <boost/json/object.hpp>
@@ -25,9 +27,12 @@ struct MobyEngineOptions {
     std::filesystem::path socket{"/var/run/docker.sock"};
     // Modules join it unless their createOptions choose another; it is made if missing. Empty: the engine's default.
     std::string network{"azure-iot-edge"};
-    boost::json::object network_settings;  // of the network that we make: EnableIPv6, IPAM
-    std::string host_name;                 // edgeHub's second name on the network
-    bool may_be_elevated{true};            // allow_elevated_docker_permissions
+    boost::json::object network_settings;                          // of the network that we make: EnableIPv6, IPAM
+    std::string host_name;                                         // edgeHub's second name on the network
+    bool may_be_elevated{true};                                    // allow_elevated_docker_permissions
+    std::optional<moby::LogLimits> log_limits{moby::LogLimits{}};  // where neither createOptions nor the engine set any
+    std::function<void(const std::string& id, ImageUse use)> on_image_use;
+    registry::VerifierOptions signatures;  // which images may run
     // On the host: seen as /var/run/iotedge, the folder as such, so that a socket made anew is seen. Unset: none.
     std::function<std::filesystem::path(std::string_view name)> socket_folder;
     // On the host: seen as /var/lib/skerry by the modules that have one.

@@ -151,6 +151,9 @@ Result<Container> parse_container(std::string_view body) {
     const auto& config = object_at(*object, "Config");
     const auto& labels = object_at(config, "Labels");
     container.tty = flag_at(config, "Tty");
+    const auto& log = object_at(object_at(*object, "HostConfig"), "LogConfig");
+    container.log_driver = text_at(log, "Type");
+    container.log_bounded = object_at(log, "Config").contains("max-size");
     auto& status = container.status;
     status.name = without_slash(text_at(*object, "Name"));
     status.image = text_at(labels, image_label);
@@ -188,6 +191,63 @@ Result<std::vector<ListedContainer>> parse_containers(std::string_view body) {
         containers.push_back(std::move(container));
     }
     return containers;
+}
+
+namespace {
+// Untagged ones are listed with the name "<none>:<none>", and the digest "<none>@<none>".
+std::vector<std::string> names_at(const json::object& image, std::string_view member) {
+    auto names = texts_at(image, member);
+    std::erase_if(names, [](const std::string& name) { return name.starts_with("<none>"); });
+    return names;
+}
+
+Image image_of(const json::object& image) {
+    return {text_at(image, "Id"), names_at(image, "RepoTags"), names_at(image, "RepoDigests")};
+}
+}  // namespace
+
+Result<Image> parse_image(std::string_view body) {
+    const auto object = parse_an_object(body, "an image");
+    if (!object) return std::unexpected(object.error());
+    auto image = image_of(*object);
+    if (image.id.empty()) return unusable("an image: it lacks Id");
+    return image;
+}
+
+Result<std::vector<Image>> parse_images(std::string_view body) {
+    const auto list = parse_an_array(body, "a list of images");
+    if (!list) return std::unexpected(list.error());
+    std::vector<Image> images;
+    for (const auto& entry : *list) {
+        images.push_back(entry.is_object() ? image_of(entry.get_object()) : Image{});
+        if (images.back().id.empty()) return unusable("a list of images with Id");
+    }
+    return images;
+}
+
+Result<std::vector<std::string>> parse_images_in_use(std::string_view body) {
+    const auto list = parse_an_array(body, "a list of containers");
+    if (!list) return std::unexpected(list.error());
+    std::vector<std::string> ids;
+    for (const auto& entry : *list) {
+        ids.push_back(entry.is_object() ? text_at(entry.get_object(), "ImageID") : std::string());
+        if (ids.back().empty()) return unusable("a list of containers with ImageID");
+    }
+    return ids;
+}
+
+Result<EngineInfo> parse_info(std::string_view body) {
+    const auto object = parse_an_object(body, "what an engine says of itself");
+    if (!object) return std::unexpected(object.error());
+    EngineInfo info;
+    info.log_driver = text_at(*object, "LoggingDriver");
+    const auto& registries = object_at(*object, "RegistryConfig");
+    info.insecure_ranges = texts_at(registries, "InsecureRegistryCIDRs");
+    for (const auto& [name, settings] : object_at(registries, "IndexConfigs")) {
+        const auto* const secure = settings.is_object() ? settings.get_object().if_contains("Secure") : nullptr;
+        if (secure != nullptr && secure->is_bool() && !secure->get_bool()) info.insecure_registries.emplace_back(name);
+    }
+    return info;
 }
 
 ContainerEvent parse_event(const json::object& line) {

@@ -29,6 +29,8 @@ inline constexpr std::string_view refused_label = "net.skerry.refused";
 struct Container {
     std::string id;
     bool tty{false};
+    std::string log_driver;   // what its output goes to: "json-file", "journald"
+    bool log_bounded{false};  // max-size is set
     model::ModuleStatus status;
 };
 // GET /containers/{name}/json
@@ -47,6 +49,26 @@ struct ListedContainer {
 };
 // GET /containers/json
 [[nodiscard]] Result<std::vector<ListedContainer>> parse_containers(std::string_view body);
+
+struct Image {
+    std::string id;
+    std::vector<std::string> names;    // "skerry/hub:1"
+    std::vector<std::string> digests;  // "skerry/hub@sha256:…", one per repository it came from
+};
+// GET /images/{name}/json and GET /images/json
+[[nodiscard]] Result<Image> parse_image(std::string_view body);
+[[nodiscard]] Result<std::vector<Image>> parse_images(std::string_view body);
+// GET /containers/json: the images' ids. Errc::malformed if one is missing: what is not told can't be kept.
+[[nodiscard]] Result<std::vector<std::string>> parse_images_in_use(std::string_view body);
+
+struct EngineInfo {
+    std::string log_driver;                        // the default one: "json-file"
+    std::vector<std::string> insecure_ranges;      // "127.0.0.0/8": registries there may speak plain HTTP
+    std::vector<std::string> insecure_registries;  // "host:port"
+    bool operator==(const EngineInfo&) const = default;
+};
+// GET /info
+[[nodiscard]] Result<EngineInfo> parse_info(std::string_view body);
 
 struct ContainerEvent {
     std::string action;  // "start", "die", "health_status: healthy"

@@ -236,3 +236,39 @@ TEST_CASE("a pull that fails in the middle of its stream is an error, with a cod
     };
     for (const auto& row : rows) CHECK_MESSAGE(pull_code(row.text, Errc::io) == row.code, row.text);
 }
+
+TEST_CASE("images are read with their names; what has none has none") {
+    const auto image = parse_image(R"({"Id": "sha256:1", "RepoTags": ["a:1", "a:2"], "RepoDigests": ["a@sha256:2"]})");
+    REQUIRE(image);
+    CHECK(image->id == "sha256:1");
+    CHECK(image->names == std::vector<std::string>{"a:1", "a:2"});
+    CHECK(image->digests == std::vector<std::string>{"a@sha256:2"});
+    CHECK_FALSE(parse_image("{}"));
+    const auto all = parse_images(R"([{"Id": "1", "RepoTags": ["<none>:<none>"]}, {"Id": "2", "RepoTags": null}])");
+    REQUIRE(all);
+    CHECK(all->size() == 2);
+    CHECK(all->front().names.empty());
+    CHECK_FALSE(parse_images(R"([{"RepoTags": []}])"));
+}
+
+TEST_CASE("the images in use are all told, or none") {
+    const auto ids = parse_images_in_use(R"([{"Id": "c", "ImageID": "sha256:1"}, {"Id": "d", "ImageID": "sha256:2"}])");
+    REQUIRE(ids);
+    CHECK(*ids == std::vector<std::string>{"sha256:1", "sha256:2"});
+    CHECK_FALSE(parse_images_in_use(R"([{"Id": "c", "ImageID": "sha256:1"}, {"Id": "d"}])"));
+    CHECK_FALSE(parse_images_in_use("{}"));
+}
+
+TEST_CASE("an engine's default log and its insecure registries are read") {
+    const auto info = parse_info(R"({"LoggingDriver": "json-file", "RegistryConfig": {
+        "InsecureRegistryCIDRs": ["127.0.0.0/8"],
+        "IndexConfigs": {"docker.io": {"Secure": true}, "plant:5000": {"Secure": false}, "x": 1}}})");
+    REQUIRE(info);
+    CHECK(*info == EngineInfo{"json-file", {"127.0.0.0/8"}, {"plant:5000"}});
+    CHECK(*parse_info("{}") == EngineInfo{});
+    const auto container = parse_container(R"({"Id": "1", "State": {"Status": "created"}, "HostConfig":
+        {"LogConfig": {"Type": "json-file", "Config": {"max-size": "1m"}}}})");
+    REQUIRE(container);
+    CHECK(container->log_driver == "json-file");
+    CHECK(container->log_bounded);
+}

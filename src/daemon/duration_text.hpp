@@ -1,0 +1,13 @@
+// Durations as people write them: "1 day", "90m", "2h 30min", "7d".
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+namespace skerry::daemon {
+
+// nullopt for anything else, and for more than 100 years.
+[[nodiscard]] std::optional<std::chrono::seconds> parse_duration(std::string_view text);
+
+}  // namespace skerry::daemon
