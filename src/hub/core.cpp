@@ -77,7 +77,8 @@ Result<> Core::connect_parts() {
                                                                .trusted_pem = parts_.trusted_pem,
                                                                .mode = settings_.authentication,
                                                                .ask_again = settings_.scope_refresh_delay});
-    own_twin_ = std::make_unique<OwnTwin>(settings_.own, *twins_, router_, *pumps_, clock, executor);
+    own_twin_ = std::make_unique<OwnTwin>(settings_.own, *twins_, router_, *pumps_, clock, executor,
+                                          settings_.own_report_pause);
     make_heads();
 
     own_twin_->on_size_limit([this](std::uint64_t bytes) { parts_.queues->set_size_limit(bytes); });
@@ -113,8 +114,8 @@ void Core::make_heads() {
         if (request.raw_path() == "/" + settings_.metrics.suffix) co_return metrics_page(request);
         co_return codec::HttpResponse{.status = 404, .body = "the metrics are at /" + settings_.metrics.suffix};
     };
-    https_ = std::make_unique<http::Listener>(network, clock, executor, answer);
-    metrics_listener_ = std::make_unique<http::Listener>(network, clock, executor, answer_metrics);
+    https_ = std::make_unique<net::HttpListener>(network, clock, executor, answer);
+    metrics_listener_ = std::make_unique<net::HttpListener>(network, clock, executor, answer_metrics);
 }
 
 codec::HttpResponse Core::metrics_page(const codec::HttpRequest& request) const {

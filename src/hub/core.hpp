@@ -8,11 +8,9 @@
 #include "hub/authenticator.hpp"
 #include "hub/cloud_to_device.hpp"
 #include "hub/http/head.hpp"
-#include "hub/http/listener.hpp"
 #include "hub/intake.hpp"
 #include "hub/methods.hpp"
 #include "hub/metrics/metrics.hpp"
-#include "hub/metrics/process.hpp"
 #include "hub/mqtt/listener.hpp"
 #include "hub/own_twin.hpp"
 #include "hub/pumps.hpp"
@@ -21,6 +19,8 @@
 #include "hub/settings.hpp"
 #include "hub/state_store.hpp"
 #include "hub/twins.hpp"
+#include "metrics/process.hpp"
+#include "net/http_listener.hpp"
 #include "platform/platform.hpp"
 
 #include <memory>
@@ -55,8 +55,8 @@ public:
     [[nodiscard]] Event& serving() { return serving_; }
     [[nodiscard]] std::uint16_t mqtt_port() const { return mqtt_port_; }
     // Comes after the MQTT head, and may come much later when its port is taken.
-    [[nodiscard]] http::Listener& https() { return *https_; }
-    [[nodiscard]] http::Listener& metrics() { return *metrics_listener_; }
+    [[nodiscard]] net::HttpListener& https() { return *https_; }
+    [[nodiscard]] net::HttpListener& metrics() { return *metrics_listener_; }
 
 private:
     explicit Core(CoreParts parts);
@@ -92,7 +92,7 @@ private:
     Intake intake_;
     Scope scope_;
     Metrics metrics_;
-    Process process_;
+    metrics::Process process_;
     Methods methods_;
     CloudToDevice cloud_to_device_;
     std::unique_ptr<CloudLink> link_;
@@ -103,8 +103,8 @@ private:
     std::unique_ptr<OwnTwin> own_twin_;
     std::unique_ptr<mqtt::Listener> mqtt_;
     std::unique_ptr<http::Head> http_;
-    std::unique_ptr<http::Listener> https_;
-    std::unique_ptr<http::Listener> metrics_listener_;
+    std::unique_ptr<net::HttpListener> https_;
+    std::unique_ptr<net::HttpListener> metrics_listener_;
 
     bool connected_{false};
     std::uint16_t mqtt_port_{0};

@@ -11,7 +11,6 @@
 
 namespace skerry::hub {
 
-using namespace std::chrono_literals;
 namespace json = boost::json;
 
 namespace {
@@ -54,12 +53,14 @@ Task<std::uint64_t> stored_size_limit(StateStore& state, model::Identity own) {
     co_return parsed ? parsed->config.store_limit_bytes.value_or(0) : 0;
 }
 
-OwnTwin::OwnTwin(model::Identity own, Twins& twins, Router& router, Pumps& pumps, Clock& clock, Executor executor)
+OwnTwin::OwnTwin(model::Identity own, Twins& twins, Router& router, Pumps& pumps, Clock& clock, Executor executor,
+                 Duration pause)
     : own_(std::move(own)),
       twins_(twins),
       router_(router),
       pumps_(pumps),
       clock_(clock),
+      pause_(pause),
       configured_(executor),
       news_(executor) {}
 
@@ -75,8 +76,7 @@ Task<> OwnTwin::run() {
         news_.reset();
         if (std::exchange(to_apply_, false)) co_await apply();
         co_await report();
-        // Whatever happens within a second is one report.
-        if (!to_apply_) co_await clock_.sleep(1s);
+        if (!to_apply_) co_await clock_.sleep(pause_);
     }
 }
 

@@ -22,7 +22,9 @@ namespace skerry::hub {
 
 class OwnTwin final : public SessionObserver {
 public:
-    OwnTwin(model::Identity own, Twins& twins, Router& router, Pumps& pumps, Clock& clock, Executor executor);
+    // `pause`: whatever happens within it is one report.
+    OwnTwin(model::Identity own, Twins& twins, Router& router, Pumps& pumps, Clock& clock, Executor executor,
+            Duration pause);
 
     // Applies what is known now; then, from the task run(), every change.
     [[nodiscard]] Task<> apply();
@@ -56,6 +58,7 @@ private:
     Router& router_;
     Pumps& pumps_;
     Clock& clock_;
+    Duration pause_;
     std::function<void(std::uint64_t)> size_limit_;
     Event configured_;
     Event news_;  // something to apply or to report

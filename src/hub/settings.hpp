@@ -79,6 +79,7 @@ struct Settings {
     Duration scope_refresh_delay{std::chrono::minutes(1)};  // DeviceScopeCacheRefreshDelaySecs, per id
     Duration config_refresh{std::chrono::hours(1)};         // ConfigRefreshFrequencySecs
     Duration reported_sync{std::chrono::seconds(5)};        // ReportedPropertiesSyncFrequencySecs
+    Duration own_report_pause{std::chrono::seconds(1)};  // whatever happens meanwhile is one report of the hub itself
 
     std::vector<std::string> complaints;  // about values that can't be used, for the log
 

@@ -143,6 +143,7 @@ TestHub::TestHub(Executor executor)
     settings.metrics.address = "127.0.0.1";
     settings.metrics.port = 0;
     settings.reported_sync = 1ms;
+    settings.own_report_pause = 1ms;
 
     const auto server = make_certificate({.common_name = "localhost",
                                           .dns_names = {"localhost"},

@@ -7,10 +7,11 @@
 #pragma once
 
 #include "base/clock.hpp"
-#include "hub/metrics/exposition.hpp"
-#include "hub/metrics/process.hpp"
 #include "hub/queue/queue_store.hpp"
 #include "hub/sessions.hpp"
+#include "metrics/exposition.hpp"
+#include "metrics/process.hpp"
+#include "metrics/series.hpp"
 
 #include <array>
 #include <map>
@@ -20,27 +21,12 @@
 
 namespace skerry::hub {
 
-// The series of one family, by their labels' values.
-template <class Value, std::size_t LabelCount>
-class Series {
-public:
-    using Key = std::array<std::string_view, LabelCount>;
-
-    // The reference stays valid.
-    Value& operator[](const Key& labels) {
-        std::array<std::string, LabelCount> key;
-        for (std::size_t i = 0; i < LabelCount; ++i) key[i] = labels[i];
-        if (const auto found = values_.find(key); found != values_.end()) return found->second;
-        if (values_.size() >= most) key.fill("other");
-        return values_[std::move(key)];
-    }
-    [[nodiscard]] const auto& all() const { return values_; }
-    [[nodiscard]] auto& all() { return values_; }
-
-private:
-    static constexpr std::size_t most = 1'000;
-    std::map<std::array<std::string, LabelCount>, Value> values_;
-};
+using metrics::Exposition;
+using metrics::label_text;
+using metrics::Labels;
+using metrics::ProcessStatus;
+using metrics::Series;
+using metrics::Summary;
 
 struct Timed {
     std::uint64_t count{0};

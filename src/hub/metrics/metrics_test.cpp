@@ -1,15 +1,13 @@
 // The metrics page as Prometheus reads it, from a whole hub.
 #include "hub/metrics/metrics.hpp"
 
-#include "hub/metrics/page_test.hpp"
 #include "hub/metrics/paper_queues_test.hpp"
 #include "hub/test_hub.hpp"
+#include "metrics/page_test.hpp"
 
 #include <doctest/doctest.h>
 
 #include <fmt/format.h>
-
-#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -17,6 +15,7 @@
 using namespace skerry;
 using namespace skerry::hub;
 using namespace skerry::hub::testing;
+using metrics::testing::Page;
 using namespace std::chrono_literals;
 namespace wire = codec::mqtt;
 
@@ -153,16 +152,6 @@ TEST_CASE("the time without the cloud is counted, and what waits for it") {
         {"FROM /messages/* INTO $upstream"});
 }
 
-TEST_CASE("label values can't break the format") {
-    CHECK(label_text({{"a", "x\"y\\z\n"}, {"b", ""}}) == R"(a="x\"y\\z\n",b="")");
-    Exposition out("c=\"1\"");
-    out.family("n_total", "counter", "What it is");
-    out.sample("", std::uint64_t{3});
-    out.sample(label_text({{"a", "b"}}), 0.5);
-    CHECK(out.take() ==
-          "# HELP n_total What it is\n# TYPE n_total counter\nn_total{c=\"1\"} 3\nn_total{a=\"b\",c=\"1\"} 0.5\n");
-}
-
 TEST_CASE("outputs and series without end are counted together") {
     SystemClock clock;
     Metrics metrics(clock, "", 1h);
@@ -266,21 +255,6 @@ TEST_CASE("messages of the cloud to a device are counted as received, sent, and 
         CHECK(value_of(text, "edgehub_message_send_duration_seconds_count", R"(from="upstream",to="leaf1")") == "1");
         CHECK(value_of(text, "edgehub_messages_dropped_total", R"(reason="ttl_expiry",from="upstream")") == "1");
     });
-}
-
-TEST_CASE("the kernel's line about a process is read whatever the process is called") {
-    const std::string line =
-        "71 (a ) (b) S 1 71 71 0 -1 4194560 1 2 3 4 250 150 0 0 20 0 9 0 5000 123456789 321 18446744073709551615 1\n";
-    const auto status = parse_process_stat(line, 1000.0);
-    REQUIRE(status);
-    const auto ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
-    CHECK(status->cpu_seconds == doctest::Approx(400 / ticks));
-    CHECK(status->threads == 9);
-    CHECK(status->virtual_bytes == 123456789);
-    CHECK(status->resident_bytes == 321 * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)));
-    CHECK(status->started.value() == doctest::Approx(1000 + 5000 / ticks));
-    for (const auto* bad : {"", "71", "71 (a", "71 (a) S 1 2 3"}) CHECK_FALSE(parse_process_stat(bad, {}));
-    CHECK_FALSE(parse_process_stat(line, {})->started);
 }
 
 TEST_CASE("the page about metrics lists every family with its type") {

@@ -21,7 +21,7 @@ void page(benchmark::State& state) {
                     std::chrono::hours(1));
     PaperQueues queues;
     const auto files = storage::make_system_files();
-    const Process process(*files);
+    const metrics::Process process(*files);
     for (std::int64_t n = 0; n < modules; ++n) {
         const auto module = *model::Identity::module("edge1", fmt::format("module{}", n));
         const auto message = std::make_shared<model::Message>();
@@ -49,7 +49,7 @@ BENCHMARK(page)->ArgName("queues")->Arg(10)->Arg(100)->Arg(1000)->Unit(benchmark
 
 void process_only(benchmark::State& state) {
     const auto files = storage::make_system_files();
-    const Process process(*files);
+    const metrics::Process process(*files);
     for (auto _ : state) benchmark::DoNotOptimize(process.status());
 }
 BENCHMARK(process_only)->Unit(benchmark::kMicrosecond);

@@ -19,7 +19,7 @@
 #include "base/event.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
-#include "hub/metrics/histogram.hpp"
+#include "metrics/histogram.hpp"
 #include "model/message.hpp"
 #include "storage/files.hpp"
 #include "storage/log_workers.hpp"
@@ -98,8 +98,8 @@ struct StoreFigures {
     static constexpr std::array record_bounds{1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0};
     static constexpr std::array second_bounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
                                               0.025,  0.05,    0.1,    0.25,  0.5,    1.0,   5.0};
-    Histogram group_records{record_bounds};  // that one sync made durable: messages, and what the store notes
-    Histogram sync_seconds{second_bounds};   // a write with its sync, or a sync of what was written before
+    metrics::Histogram group_records{record_bounds};  // that one sync made durable: messages, and what the store notes
+    metrics::Histogram sync_seconds{second_bounds};   // a write with its sync, or a sync of what was written before
     std::uint64_t synced_bytes{0};
     std::uint64_t failures{0};  // the disk refused something
 };

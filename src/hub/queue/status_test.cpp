@@ -29,7 +29,7 @@ long oldest(Life& life) {
     return age ? std::lround(std::chrono::duration<double>(*age).count()) : -1;
 }
 
-std::uint64_t count_of(const Histogram& histogram) {
+std::uint64_t count_of(const metrics::Histogram& histogram) {
     std::uint64_t sum = 0;
     for (std::size_t n = 0; n <= histogram.bounds().size(); ++n) sum += histogram.count(n);
     return sum;

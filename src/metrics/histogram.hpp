@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-namespace skerry::hub {
+namespace skerry::metrics {
 
 class Histogram {
 public:
@@ -35,4 +35,4 @@ private:
     double sum_{0};
 };
 
-}  // namespace skerry::hub
+}  // namespace skerry::metrics

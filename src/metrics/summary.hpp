@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace skerry::hub {
+namespace skerry::metrics {
 
 class Summary {
 public:
@@ -39,4 +39,4 @@ private:
     Window before_;
 };
 
-}  // namespace skerry::hub
+}  // namespace skerry::metrics

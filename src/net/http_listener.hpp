@@ -1,7 +1,8 @@
 // Accepts HTTP connections and looks after them until they end.
 //
 // Promises: a port that can't be had yet is asked for again, every ten seconds: the other heads go on without it.
-// Bounds:   Place::most_connections; 16 KiB of headers and 256 KiB of body each. A handshake has 10 s, a request 5 s to
+// Bounds:   HttpPlace::most_connections; 16 KiB of headers and 256 KiB of body each. A handshake has 10 s, a request 5
+// s to
 //           arrive, an answer 30 s to be taken; who hangs up before it gives its place free at once; between requests a
 //           connection is kept for 60 s.
 // Threads:  the loop's.
@@ -14,22 +15,22 @@
 #include <memory>
 #include <string>
 
-namespace skerry::hub::http {
+namespace skerry::net {
 
 // Where to listen; without `tls` the connections are plain.
-struct Place {
+struct HttpPlace {
     std::string name;  // for the log
     std::string address;
     std::uint16_t port{0};
-    std::shared_ptr<net::TlsServer> tls;
+    std::shared_ptr<TlsServer> tls;
     std::size_t most_connections{256};
 };
 
-class Listener {
+class HttpListener {
 public:
-    Listener(net::Network& network, Clock& clock, Executor executor, net::HttpHandler handler);
+    HttpListener(Network& network, Clock& clock, Executor executor, HttpHandler handler);
 
-    void start(Place place);
+    void start(HttpPlace place);
     // Accepts nothing more and ends every connection.
     [[nodiscard]] Task<> close();
     // Set while connections are accepted.
@@ -38,16 +39,16 @@ public:
     [[nodiscard]] std::size_t connections() const { return running_.size(); }
 
 private:
-    [[nodiscard]] Task<> serve(Place place);
-    [[nodiscard]] Task<> serve_one(std::unique_ptr<net::Stream> stream);
+    [[nodiscard]] Task<> serve(HttpPlace place);
+    [[nodiscard]] Task<> serve_one(std::unique_ptr<Stream> stream);
 
-    net::Network& network_;
+    Network& network_;
     Clock& clock_;
-    net::HttpHandler handler_;
-    std::unique_ptr<net::Listener> listener_;
+    HttpHandler handler_;
+    std::unique_ptr<Listener> listener_;
     Event open_;
     TaskScope accepting_;
     TaskScope running_;
 };
 
-}  // namespace skerry::hub::http
+}  // namespace skerry::net

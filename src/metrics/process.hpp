@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace skerry::hub {
+namespace skerry::metrics {
 
 class Exposition;
 
@@ -37,4 +37,4 @@ private:
 
 void write_process(Exposition& out, const ProcessStatus& process);
 
-}  // namespace skerry::hub
+}  // namespace skerry::metrics

@@ -1,4 +1,4 @@
-#include "hub/metrics/summary.hpp"
+#include "metrics/summary.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -7,7 +7,7 @@
 #include <numeric>
 #include <utility>
 
-namespace skerry::hub {
+namespace skerry::metrics {
 
 namespace {
 // The exponent and the first three bits of the mantissa of a double are its bucket.
@@ -74,4 +74,4 @@ double Summary::quantile(double q) const {
     }
 }
 
-}  // namespace skerry::hub
+}  // namespace skerry::metrics

@@ -1,10 +1,10 @@
-#include "hub/metrics/exposition.hpp"
+#include "metrics/exposition.hpp"
 
 #include <fmt/format.h>
 
 #include <cmath>
 
-namespace skerry::hub {
+namespace skerry::metrics {
 
 namespace {
 std::string number_text(double value) {
@@ -76,4 +76,4 @@ void Exposition::sample(std::string_view labels, const Histogram& histogram) {
     line("_count", labels, "", std::to_string(sum));
 }
 
-}  // namespace skerry::hub
+}  // namespace skerry::metrics

@@ -1,6 +1,6 @@
-#include "hub/metrics/process.hpp"
+#include "metrics/process.hpp"
 
-#include "hub/metrics/exposition.hpp"
+#include "metrics/exposition.hpp"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include <charconv>
 #include <string_view>
 
-namespace skerry::hub {
+namespace skerry::metrics {
 
 namespace {
 
@@ -106,4 +106,4 @@ void write_process(Exposition& out, const ProcessStatus& process) {
     }
 }
 
-}  // namespace skerry::hub
+}  // namespace skerry::metrics

@@ -1,21 +1,21 @@
-#include "hub/http/listener.hpp"
+#include "net/http_listener.hpp"
 
 #include "base/log.hpp"
 
-namespace skerry::hub::http {
+namespace skerry::net {
 
 using namespace std::chrono_literals;
 
 namespace {
 constexpr auto ask_again = 10s;
 
-Result<std::unique_ptr<net::Listener>> listen(net::Network& network, const Place& place) {
+Result<std::unique_ptr<Listener>> listen(Network& network, const HttpPlace& place) {
     if (place.tls) return network.listen_tls(place.address, place.port, place.tls);
     return network.listen_tcp(place.address, place.port);
 }
 }  // namespace
 
-Listener::Listener(net::Network& network, Clock& clock, Executor executor, net::HttpHandler handler)
+HttpListener::HttpListener(Network& network, Clock& clock, Executor executor, HttpHandler handler)
     : network_(network),
       clock_(clock),
       handler_(std::move(handler)),
@@ -23,12 +23,12 @@ Listener::Listener(net::Network& network, Clock& clock, Executor executor, net::
       accepting_(executor),
       running_(executor) {}
 
-void Listener::start(Place place) {
+void HttpListener::start(HttpPlace place) {
     const auto name = place.name;
     accepting_.spawn(name, serve(std::move(place)));
 }
 
-Task<> Listener::serve(Place place) {
+Task<> HttpListener::serve(HttpPlace place) {
     log::info("Starting {}", place.name);
     for (bool told = false;; told = true) {
         auto listener = listen(network_, place);
@@ -55,18 +55,18 @@ Task<> Listener::serve(Place place) {
     }
 }
 
-Task<> Listener::serve_one(std::unique_ptr<net::Stream> stream) {
-    const net::HttpServerLimits limits{.message = {.header_bytes = 16 * 1024, .body_bytes = 256 * 1024},
-                                       .idle = 60s,
-                                       .sending = 30s,
-                                       .cancel_unwanted = true};
-    co_await net::serve_http(*stream, clock_, handler_, limits);
+Task<> HttpListener::serve_one(std::unique_ptr<Stream> stream) {
+    const HttpServerLimits limits{.message = {.header_bytes = 16 * 1024, .body_bytes = 256 * 1024},
+                                  .idle = 60s,
+                                  .sending = 30s,
+                                  .cancel_unwanted = true};
+    co_await serve_http(*stream, clock_, handler_, limits);
 }
 
-Task<> Listener::close() {
+Task<> HttpListener::close() {
     if (listener_) listener_->close();
     co_await accepting_.close();
     co_await running_.close();
 }
 
-}  // namespace skerry::hub::http
+}  // namespace skerry::net

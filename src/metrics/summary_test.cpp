@@ -1,10 +1,10 @@
-#include "hub/metrics/summary.hpp"
+#include "metrics/summary.hpp"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 
-using namespace skerry::hub;
+using namespace skerry::metrics;
 
 TEST_CASE("quantiles are right within seven percent, over any magnitude") {
     for (const double unit : {1e-6, 1.0, 1e6}) {

@@ -3,8 +3,8 @@
 // Promise: names and labels can't break the format: label values are escaped, help texts are ours.
 #pragma once
 
-#include "hub/metrics/histogram.hpp"
-#include "hub/metrics/summary.hpp"
+#include "metrics/histogram.hpp"
+#include "metrics/summary.hpp"
 
 #include <cstdint>
 #include <initializer_list>
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace skerry::hub {
+namespace skerry::metrics {
 
 using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
@@ -41,4 +41,4 @@ private:
     std::string text_;
 };
 
-}  // namespace skerry::hub
+}  // namespace skerry::metrics
