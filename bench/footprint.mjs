@@ -1,21 +1,14 @@
-// Idle memory of daemon + agent + hub as host processes of one executable, 60 s after the last module started:
-// PSS from smaps_rollup (what they really cost, shared pages shared), RSS beside it. No sample modules.
+// Idle memory and processor time of daemon, agent and hub as host processes of one executable, 60 s after the last
+// module started: PSS (what they really cost, shared pages shared), RSS beside it. No sample modules.
 import fs from 'node:fs';
 import { World, until } from '../tests/e2e/world.mjs';
+import { idle, megabytes, separateCloud, verdict } from './processes.mjs';
 
 const idleSeconds = Number(process.env.SKERRY_IDLE_SECONDS ?? 60);
 const world = new World('footprint');
 
-function kilobytes(pid, file, field) {
-  const line = fs.readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\n').find((text) => text.startsWith(`${field}:`));
-  return Number(/(\d+) kB/.exec(line)[1]);
-}
-const ticks = (pid) => {
-  const fields = fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return Number(fields[11]) + Number(fields[12]);
-};
-
 try {
+  separateCloud(world);
   await world.startCloud();
   world.createDevice();
   world.deploy({ routes: { all: 'FROM /messages/* INTO $upstream' } });
@@ -32,22 +25,11 @@ try {
     }
   });
   const roles = { daemon: [world.daemon.pid], agent: [world.pid('agent')], hub: [world.pid('hub')], shims };
-  const cpu = Object.fromEntries(Object.entries(roles).map(([name, pids]) => [name, pids.reduce((sum, pid) => sum + ticks(pid), 0)]));
-  await new Promise((resolve) => setTimeout(resolve, idleSeconds * 1000));
-
-  let pssSum = 0;
-  let rssSum = 0;
-  console.log(`process     PSS kB   RSS kB   CPU % of a core over ${idleSeconds} s`);
-  for (const [name, pids] of Object.entries(roles)) {
-    const pss = pids.reduce((sum, pid) => sum + kilobytes(pid, 'smaps_rollup', 'Pss'), 0);
-    const rss = pids.reduce((sum, pid) => sum + kilobytes(pid, 'smaps_rollup', 'Rss'), 0);
-    const percent = pids.reduce((sum, pid) => sum + ticks(pid), 0) - cpu[name];
-    pssSum += pss;
-    rssSum += rss;
-    console.log(`${name.padEnd(8)} ${String(pss).padStart(9)} ${String(rss).padStart(8)} ${(percent / idleSeconds).toFixed(2).padStart(8)}`);
-  }
-  console.log(`sum      ${String(pssSum).padStart(9)} ${String(rssSum).padStart(8)}   (shims: one small process a module)`);
-  console.log(`PSS in sum: ${(pssSum / 1000).toFixed(1)} MB (target: under 20 MB)`);
+  const { daemon, agent, sum } = await idle(roles, idleSeconds);
+  const [pss, cpu] = [daemon.pss + agent.pss, daemon.cpu + agent.cpu];
+  console.log(`daemon + agent: PSS ${megabytes(pss)} MB (target: under 12 MB, ${verdict(pss * 1.024 / 1000, 12)}), ` +
+    `CPU ${cpu.toFixed(3)} % of a core (target: under 0.1 %, ${verdict(cpu, 0.1)})`);
+  console.log(`all: PSS ${megabytes(sum.pss)} MB (target: under 20 MB); shims: one small process a module`);
 } finally {
   await world.close();
 }

@@ -44,6 +44,7 @@ json::object record_json(const ModuleRecord& record) {
     if (record.last_restart) object["lastRestart"] = ticks(*record.last_restart);
     if (record.held) object["held"] = true;
     if (record.completed) object["completed"] = ticks(*record.completed);
+    if (record.last_end) object["lastEnd"] = ticks(*record.last_end);
     return object;
 }
 
@@ -54,6 +55,7 @@ ModuleRecord record_of(const json::object& object) {
     const auto* held = object.if_contains("held");
     record.held = held != nullptr && held->is_bool() && held->as_bool();
     record.completed = time_member(object, "completed");
+    record.last_end = time_member(object, "lastEnd");
     return record;
 }
 
@@ -63,7 +65,7 @@ History::Seen& History::look(const model::ModuleStatus& status, Now now) {
     const auto [entry, first] = seen_.try_emplace(status.name);
     auto& seen = entry->second;
     if (first || seen.state != status.state || seen.started != status.started || seen.exited != status.exited) {
-        if (!first) note_completion(status, seen, now);
+        if (!first) note_end(status, seen, now);
         seen = {.state = status.state,
                 .started = status.started,
                 .exited = status.exited,
@@ -71,7 +73,8 @@ History::Seen& History::look(const model::ModuleStatus& status, Now now) {
                 .health = status.health,
                 .health_since = now.steady,
                 .ran = seen.ran || status.state == RuntimeState::running,
-                .long_ago = first};
+                .long_ago = first,
+                .unwatched = first && status.exited && status.exited != record(status.name).last_end};
     }
     if (seen.health != status.health) {
         seen.health = status.health;
@@ -80,7 +83,9 @@ History::Seen& History::look(const model::ModuleStatus& status, Now now) {
     return seen;
 }
 
-void History::note_completion(const model::ModuleStatus& status, const Seen& seen, Now now) {
+void History::note_end(const model::ModuleStatus& status, const Seen& seen, Now now) {
+    if (status.state == RuntimeState::running) return;
+    if (status.exited && record(status.name).last_end != status.exited) edit(status.name).last_end = status.exited;
     const bool ended_well = status.state == RuntimeState::stopped && status.exit_code == 0;
     if (!ended_well || !seen.ran || record(status.name).held) return;
     edit(status.name).completed = status.exited.value_or(now.wall);
@@ -95,6 +100,7 @@ Health History::observe(const model::ModuleStatus& status, Now now) {
             .ever_started = seen.ran || ended,
             .held = known.held,
             .completed = known.completed && (!status.exited || known.completed == status.exited),
+            .unwatched = seen.unwatched,
             .restarts = known.restarts,
             .down_for = std::max<Duration>(watched, elapsed(status.exited, now.wall)),
             .up_for = std::max<Duration>(now.steady - seen.since, elapsed(status.started, now.wall)),
@@ -113,6 +119,7 @@ void History::succeeded(const Command& command, Now now) {
         seen.since = now.steady;
         seen.ran = true;
         seen.long_ago = false;
+        seen.unwatched = false;
     } else if (std::holds_alternative<Stop>(command)) {
         edit(module).held = true;
     } else if (std::holds_alternative<ForgetRestarts>(command)) {
@@ -139,6 +146,7 @@ void History::restart_tried(const std::string& module, Now now) {
     seen.since = now.steady;
     seen.ran = true;
     seen.long_ago = false;
+    seen.unwatched = false;
 }
 
 void History::agent_update_tried(const std::string& fingerprint, Now now) {

@@ -2,7 +2,8 @@
 // survives the agent's process.
 //
 // Promises: times count by the steady clock while the agent watches, so a clock that jumps back holds no module down;
-//           exit code 0 counts as "completed" only when it was seen while the agent supervised.
+//           exit code 0 counts as "completed" only when it was seen while the agent supervised; an end that no agent
+//           saw (a reboot, above all) is no failure.
 // Bounds:   one record per module that is wanted or there (prune); 1024 identities still to go.
 #pragma once
 
@@ -30,6 +31,7 @@ struct ModuleRecord {
     std::optional<WallTime> last_restart;
     bool held{false};                   // stopped because the manifest said so
     std::optional<WallTime> completed;  // when it ended with 0 before our eyes; that very end
+    std::optional<WallTime> last_end;   // the last one before our eyes, whatever its code
     bool operator==(const ModuleRecord&) const = default;
 };
 
@@ -69,8 +71,9 @@ private:
         SteadyTime since{};
         model::Health health{model::Health::none};
         SteadyTime health_since{};
-        bool ran{false};       // we saw it run, or started it
-        bool long_ago{false};  // it was like this when we came
+        bool ran{false};        // we saw it run, or started it
+        bool long_ago{false};   // it was like this when we came
+        bool unwatched{false};  // it ended while no agent was there: with the machine, the engine, or by chance
     };
     struct AgentUpdate {
         std::string fingerprint;
@@ -78,7 +81,7 @@ private:
         WallTime last{};
     };
     Seen& look(const model::ModuleStatus& status, Now now);
-    void note_completion(const model::ModuleStatus& status, const Seen& seen, Now now);
+    void note_end(const model::ModuleStatus& status, const Seen& seen, Now now);
     ModuleRecord& edit(const std::string& module);
 
     std::map<std::string, ModuleRecord> records_;

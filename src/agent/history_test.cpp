@@ -97,6 +97,27 @@ TEST_CASE("exit code 0 that nobody watched, or that we brought about, is no comp
     CHECK(health.held);
 }
 
+TEST_CASE("an end that no agent saw is told from one that the agent before us saw") {
+    Time time;
+    History before;
+    static_cast<void>(before.observe(running(time), time()));
+    time.pass(5s);
+    const auto crashed = ended(running(time), 1, time);
+    CHECK_FALSE(before.observe(crashed, time()).unwatched);
+    auto after = History::from_json(before.to_json());
+    CHECK_FALSE_MESSAGE(after.observe(crashed, time()).unwatched, "its back-off goes on");
+
+    const auto up_again = running(time);
+    time.pass(5s);
+    const auto cut_off = ended(up_again, 255, time);
+    auto rebooted = History::from_json(before.to_json());
+    CHECK(rebooted.observe(cut_off, time()).unwatched);
+    CHECK_MESSAGE(rebooted.observe(cut_off, time()).unwatched, "until it is started");
+    rebooted.succeeded(Start{"m"}, time());
+    CHECK_FALSE(rebooted.observe(cut_off, time()).unwatched);
+    CHECK(rebooted.record("m").restarts == 0);
+}
+
 TEST_CASE("a new module has no past") {
     Time time;
     History history;

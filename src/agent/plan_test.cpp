@@ -50,6 +50,7 @@ ObservedModule observed_of(const json::object& text) {
     module.health.ever_started = !flag(text, "neverStarted");
     module.health.completed = flag(text, "completed");
     module.health.held = flag(text, "held");
+    module.health.unwatched = flag(text, "unwatched");
     if (const auto* restarts = text.if_contains("restarts")) module.health.restarts = restarts->to_number<int>();
     module.health.down_for = parse_duration(text_or(text, "downFor", "0s"));
     module.health.up_for = parse_duration(text_or(text, "upFor", "0s"));

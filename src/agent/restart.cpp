@@ -41,6 +41,7 @@ RestartDecision decide_ended(const Health& health, RestartPolicy policy, const R
     const auto as_it_is = health.state == RuntimeState::failed ? "failed" : "stopped";
     if (!health.ever_started || health.held) return {.action = Action::start, .status = "stopped", .again = {}};
     if (policy == RestartPolicy::never) return {.action = Action::none, .status = as_it_is, .again = {}};
+    if (health.unwatched) return {.action = Action::start, .status = as_it_is, .again = {}};
     if (policy == RestartPolicy::always || health.state == RuntimeState::failed)
         return decide_after_end(health, settings);
     if (health.completed) return {.action = Action::none, .status = "stopped", .again = {}};

@@ -2,7 +2,8 @@
 //
 // Promises: the first restart comes about a second after the module ended (one early crash must not cost minutes), the
 //           next ones after 10 s, 20 s, 40 s … up to 5 min; a healthy while of running forgets the count. A module that
-//           ended well (exit code 0) is started again only under `always`. One that runs but is unhealthy is restarted
+//           ended well (exit code 0) is started again only under `always`. One that ended while no agent watched is
+//           started at once, and that does not count: a reboot is no crash. One that runs but is unhealthy is restarted
 //           under `on-unhealthy` and `always`, with the same pauses.
 #pragma once
 
@@ -36,6 +37,7 @@ struct Health {
     bool ever_started{false};
     bool held{false};                           // stopped at the manifest's wish, which has changed since
     bool completed{false};                      // it ended with 0 before our eyes
+    bool unwatched{false};                      // it ended while no agent was there
     int restarts{0};                            // in a row
     Duration down_for{};                        // since it ended; only when it is down
     Duration up_for{};                          // since it started; only when it runs

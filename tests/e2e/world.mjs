@@ -45,6 +45,7 @@ export class World {
     this.cloudData = path.join(this.root, 'cloud');
     this.bundles = path.join(this.root, 'bundles');
     this.management = path.join(this.root, 'mgmt.sock');
+    this.programs = {};  // by role, other than the one of the release build
     this.device = 'edge-1';
     this.cloudAddress = cloudAddress;
     this.hostname = hubAddress;
@@ -73,7 +74,7 @@ export class World {
 
   start(role, args) {
     const out = fs.openSync(this.log(role), 'a');
-    const child = spawn(skerry, args, { stdio: ['ignore', out, out], detached: false });
+    const child = spawn(this.programs[role] ?? skerry, args, { stdio: ['ignore', out, out], detached: false });
     fs.closeSync(out);
     return child;
   }

@@ -84,4 +84,5 @@ check('the power is cut: without cloud and network all modules run again, and wh
   const [dropped, twice] = [world.lines('filter', 'dropped').length, arrived.length - new Set(arrived).size];
   console.log(`${sent.length} sent, ${arrived.length - twice} arrived, ${twice} of them twice, ${dropped} dropped by the filter`);
   assert.ok(sent.length > 60);
+  for (const name of modules) assert.equal(world.reported.modules[name].restartCount, 0, `${name}: a reboot is no crash`);
 });
