@@ -102,6 +102,7 @@ test('a signed image runs by its digest; unsigned, wrongly signed and moved ones
 
     // The tag moves to an image that nobody signed: what runs goes on, and is not replaced by it.
     await putManifest(repository, 'signed', (await manifestOf(repository, 'moved')).toString());
+    await new Promise((resolve) => setTimeout(resolve, 61_000));  // the registry's answer counts for a minute
     deploy(world, names.signed, { env: { CHANGED: '1' } });
     await untilRefused(world, /may not run: it is not signed/);
     assert.equal(await created(world), first);
