@@ -118,7 +118,7 @@ export class Engine {
   async ask(method, target, body, headers) {
     const { status, text } = await this.request(method, target, body, headers);
     if (status >= 400 || /"errorDetail"/.test(text)) throw new Error(`${method} ${target}: ${status} ${text}`);
-    return text && text.startsWith('{') && !text.includes('}\r\n{') ? JSON.parse(text) : text;
+    return text && text.startsWith('{') && !/\}\r?\n\{/.test(text) ? JSON.parse(text) : text;
   }
 
   inspect(name) { return this.ask('GET', `/containers/${name}/json`); }
@@ -155,7 +155,7 @@ export class Engine {
   async makeImage(name, entrypoint) {
     const { Id } = await this.ask('POST', '/containers/create', { Image: 'skerry/base:latest', Entrypoint: entrypoint });
     const [repo, tag = 'latest'] = name.split(/:(?=[^/]*$)/);
-    await this.ask('POST', `/commit?${new URLSearchParams({ container: Id, repo, tag })}`);
+    await this.ask('POST', `/commit?${new URLSearchParams({ container: Id, repo, tag })}`, {});  // Podman wants a body
     await this.ask('DELETE', `/containers/${Id}`);
   }
   // Into the registry, and away from the engine: the next pull has to ask for it.
