@@ -58,6 +58,21 @@ TEST_CASE("a chunked body is put together") {
     CHECK(found[0].body == "hello!");
 }
 
+TEST_CASE("the end of a chunked body may come in any pieces") {
+    const std::string head = "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (const std::string body : {"0\r\n\r\n", "1\r\n!\r\n0\r\n\r\n", "0\r\nX: y\r\n\r\n"}) {
+        for (std::size_t first = 0; first <= body.size(); ++first)
+            for (std::size_t second = first; second <= body.size(); ++second) {
+                HttpRequestParser parser{HttpLimits{}};
+                REQUIRE(parser.feed(head + body.substr(0, first)));
+                REQUIRE(parser.feed(body.substr(first, second - first)));
+                CHECK(parser.take().has_value() == (second == body.size()));
+                REQUIRE(parser.feed(body.substr(second)));
+                if (second < body.size()) CHECK(parser.take().has_value());
+            }
+    }
+}
+
 TEST_CASE("what is not HTTP, or framed in two ways, is refused with 400") {
     for (const std::string_view wire :
          {"\x16\x03\x01\x02\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/3.0\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n",

@@ -134,7 +134,7 @@ public:
           base_(std::move(foundation)),
           identities_(platform, *base_.database, base_.keys, std::move(registry)),
           workload_(*base_.engine, identities_, base_.keys, base_.ca,
-                    {base_.config.hub_host, base_.config.device_id, base_.trusted}),
+                    {base_.config.hub_host, base_.config.device_id, base_.trusted}, platform.clock),
           modules_(platform, base_.config, *base_.engine, identities_, workload_, management_handler()),
           management_(platform, base_.config, modules_, identities_, reprovision_),
           watchdog_(platform, modules_, *base_.database, base_.config.watchdog_retries) {}

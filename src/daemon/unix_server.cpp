@@ -13,6 +13,7 @@ UnixServer::UnixServer(Platform platform, std::string name, std::unique_ptr<net:
       listener_(std::move(listener)),
       handler_(std::move(handler)),
       most_(most),
+      refused_(platform.clock),
       scope_(platform.executor) {
     scope_.spawn("accept " + name_, accept_all());
 }
@@ -30,7 +31,8 @@ Task<> UnixServer::accept_all() {
             co_return;
         }
         if (scope_.size() > most_) {  // this loop is one of its tasks
-            log::warn("{}: more than {} connections at once; one was closed", name_, most_);
+            if (const auto count = refused_.count())
+                log::warn("{}: more than {} connections at once; {} closed", name_, most_, *count);
             continue;
         }
         scope_.spawn("serve " + name_, serve(std::move(*stream)));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/task_scope.hpp"
+#include "daemon/seldom.hpp"
 #include "net/http.hpp"
 #include "platform/platform.hpp"
 
@@ -30,6 +31,7 @@ private:
     std::unique_ptr<net::Listener> listener_;
     net::HttpHandler handler_;
     std::size_t most_;
+    Seldom refused_;
     TaskScope scope_;
 };
 

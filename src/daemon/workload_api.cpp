@@ -53,8 +53,9 @@ Task<HttpResponse> WorkloadApi::handle(HttpRequest request, std::optional<pid_t>
     const bool is_own_name = !names_module || segments[1] == identity_of_module(module);
     const bool open_to_all = !bound && !names_module;
     if (!open_to_all && !(is_own_socket && is_own_name)) {
-        log::warn("workload API: process {} was refused at the socket of {}", caller.value_or(0),
-                  bound.value_or("all modules"));
+        if (const auto count = refused_.count())
+            log::warn("workload API: process {} was refused at the socket of {} ({} refusals)", caller.value_or(0),
+                      bound.value_or("all modules"), *count);
         co_return refuse(403, "forbidden");
     }
     co_return co_await dispatch(*this, routes, std::move(request), caller);

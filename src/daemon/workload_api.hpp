@@ -9,6 +9,7 @@
 #include "daemon/http_api.hpp"
 #include "daemon/identities.hpp"
 #include "daemon/keys.hpp"
+#include "daemon/seldom.hpp"
 #include "engine/engine.hpp"
 
 #include <memory>
@@ -30,8 +31,9 @@ public:
         std::string trust_bundle;  // PEM of the configuration, may be empty
     };
 
-    WorkloadApi(engine::Engine& engine, Identities& identities, const Keys& keys, EdgeCa& ca, Device device)
-        : engine_(engine), identities_(identities), keys_(keys), ca_(ca), device_(std::move(device)) {}
+    WorkloadApi(engine::Engine& engine, Identities& identities, const Keys& keys, EdgeCa& ca, Device device,
+                Clock& clock)
+        : engine_(engine), identities_(identities), keys_(keys), ca_(ca), device_(std::move(device)), refused_(clock) {}
 
     // `bound` is the module whose socket it is; nullopt on the common socket.
     [[nodiscard]] Task<codec::HttpResponse> handle(codec::HttpRequest request, std::optional<pid_t> caller,
@@ -55,6 +57,7 @@ private:
     const Keys& keys_;
     EdgeCa& ca_;
     Device device_;
+    Seldom refused_;
 };
 
 }  // namespace skerry::daemon

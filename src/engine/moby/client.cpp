@@ -214,7 +214,11 @@ Task<Result<EngineInfo>> Client::info() {
 Task<Result<Created>> Client::create(std::string name, json::object body) {
     const auto response =
         co_await call("POST", "/containers/create?name=" + percent_encode(name), std::move(body), usual_limit);
-    if (!response) co_return std::unexpected(response.error());
+    if (!response) {
+        auto error = response.error();  // Podman answers 500 to a name that is taken
+        if (error.text.find("is already in use") != std::string::npos) error.code = Errc::conflict;
+        co_return std::unexpected(std::move(error));
+    }
     co_return parse_created(response->body);
 }
 
@@ -265,7 +269,9 @@ Task<Result<>> Client::logs(std::string name, LogOptions options, std::function<
 Task<Result<>> Client::events(WallTime since, std::function<void(const ContainerEvent&)> on_event) {
     const json::object filter{
         {"type", {"container"}},
-        {"event", {"create", "start", "die", "destroy", "rename", "pause", "unpause", "health_status"}}};
+        // Podman says "died" and "remove" of what Docker calls "die" and "destroy".
+        {"event",
+         {"create", "start", "die", "died", "destroy", "remove", "rename", "pause", "unpause", "health_status"}}};
     const auto target = fmt::format("/events?since={}&filters={}", epoch_text(since), our_filter(filter));
     JsonLines lines;
     Result<> outcome;

@@ -175,7 +175,7 @@ Task<> Moby::follow_events(WallTime since) {
 
 void Moby::take_event(const moby::ContainerEvent& event) {
     if (event.action == "create" || event.action == "start") ids_[event.name] = event.id;
-    if (event.action == "destroy")
+    if (event.action == "destroy" || event.action == "remove")
         if (const auto known = ids_.find(event.name); known != ids_.end() && known->second == event.id)
             ids_.erase(known);
     note_change();

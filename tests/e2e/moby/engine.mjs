@@ -131,7 +131,7 @@ export class Engine {
   async ask(method, target, body, headers) {
     const { status, text } = await this.request(method, target, body, headers);
     if (status >= 400 || /"errorDetail"/.test(text)) throw new Error(`${method} ${target}: ${status} ${text}`);
-    return text && text.startsWith('{') && !text.includes('}\r\n{') ? JSON.parse(text) : text;
+    return text && text.startsWith('{') && !/\}\r?\n\{/.test(text) ? JSON.parse(text) : text;
   }
 
   inspect(name) { return this.ask('GET', `/containers/${name}/json`); }
@@ -208,7 +208,7 @@ export class Engine {
       { Image: 'skerry/base:latest', Entrypoint: entrypoint, ...more });
     if (bytes) await this.addFile(Id, crypto.randomBytes(bytes));
     const [repo, tag = 'latest'] = name.split(/:(?=[^/]*$)/);
-    await this.ask('POST', `/commit?${new URLSearchParams({ container: Id, repo, tag })}`);
+    await this.ask('POST', `/commit?${new URLSearchParams({ container: Id, repo, tag })}`, {});  // Podman wants a body
     await this.ask('DELETE', `/containers/${Id}`);
   }
   async addFile(container, content) {

@@ -1,30 +1,6 @@
 // src/engine/moby against a real dockerd and a registry with a password: tests/e2e/moby/engine_check.cpp does the work.
-import { execFile } from 'node:child_process';
-import path from 'node:path';
 import test from 'node:test';
-import { promisify } from 'node:util';
-import { repository } from '../world.mjs';
-import { Engine, credentials, registryAddress } from './engine.mjs';
+import { checkEngine } from './check.mjs';
+import { Engine } from './engine.mjs';
 
-test('the engine of containers keeps the promises of engine.hpp on a real dockerd', async () => {
-  const engine = new Engine();
-  try {
-    await engine.start();
-    await engine.startRegistry();
-    await engine.makeImages({});
-    const image = await engine.publish('check:1', ['/bin/sh']);
-    const { Id } = await engine.ask('POST', '/containers/create?name=foreign',
-      { Image: 'skerry/base:latest', Entrypoint: ['/bin/sleep', '1000'] });
-    await engine.ask('POST', `/containers/${Id}/start`);
-    try {
-      await promisify(execFile)(path.join(repository, 'build/release/tests/moby_engine_check'), [], {
-        timeout: 240000, env: { ...process.env, SKERRY_MOBY_SOCKET: engine.socket, SKERRY_MOBY_IMAGE: image,
-          SKERRY_MOBY_USER: credentials.username, SKERRY_MOBY_PASSWORD: credentials.password,
-          SKERRY_MOBY_REGISTRY: registryAddress, SKERRY_MOBY_FOREIGN: 'foreign' } });
-    } catch (error) {
-      throw new Error(`${error.message}\n${error.stdout}\n${error.stderr}\n--- dockerd\n${engine.story()}`);
-    }
-  } finally {
-    await engine.close();
-  }
-});
+test('the engine of containers keeps the promises of engine.hpp on a real dockerd', () => checkEngine(new Engine()));

@@ -1,6 +1,7 @@
 // The engine of containers against a real dockerd and a registry with a password. Started by engine.test.mjs, which
 // says in the environment where they are: SKERRY_MOBY_SOCKET, SKERRY_MOBY_IMAGE (in the registry, not in the engine),
-// SKERRY_MOBY_USER, SKERRY_MOBY_PASSWORD, SKERRY_MOBY_REGISTRY, SKERRY_MOBY_FOREIGN (a container that is not ours).
+// SKERRY_MOBY_USER, SKERRY_MOBY_PASSWORD, SKERRY_MOBY_REGISTRY, SKERRY_MOBY_FOREIGN (a container that is not ours),
+// SKERRY_MOBY_PODMAN (set: it is Podman).
 #include "base/loop.hpp"
 #include "base/timeout.hpp"
 #include "engine/moby/moby_engine.hpp"
@@ -30,6 +31,8 @@ std::string variable(const char* name) {
     REQUIRE_MESSAGE(value != nullptr, name);
     return value;
 }
+
+bool is_podman() { return std::getenv("SKERRY_MOBY_PODMAN") != nullptr; }
 
 struct World {
     sim::TemporaryFolder folder;
@@ -164,7 +167,8 @@ TEST_CASE("an image comes from a registry that wants a password, and only with t
         spec.digest = pinned.substr(pinned.find('@') + 1);
         require_done(co_await engine.prepare(spec));
         require_done(co_await engine.create(spec));
-        CHECK((co_await world.raw("/containers/pinned/json")).at("Config").at("Image").as_string() == pinned);
+        if (!is_podman())
+            CHECK((co_await world.raw("/containers/pinned/json")).at("Config").at("Image").as_string() == pinned);
         CHECK((co_await engine.inspect("pinned"))->image == world.image);
         spec.digest = "sha256:" + std::string(64, '0');
         CHECK((co_await engine.prepare(spec)).error().code == Errc::not_found);
@@ -288,15 +292,16 @@ TEST_CASE("createOptions arrive as they were written") {
         CHECK(host.at("Memory") == 67108864);
         CHECK(host.at("PidsLimit") == 50);
         CHECK(host.at("CapDrop") == json::array{"KILL"});
-        CHECK(host.at("Tmpfs").at("/scratch") == "size=1m");
         CHECK(host.at("ExtraHosts") == json::array{"other:10.0.0.1"});
-        CHECK(host.at("LogConfig").at("Config").at("max-size") == "1m");
         CHECK(host.at("PortBindings").at("80/tcp").at(0).at("HostPort") == "18080");
-        CHECK(host.at("Binds") == json::array{"named:/data", json::string((world.folder / "s" / "options").native() +
-                                                                          ":/var/run/iotedge")});
         CHECK(container.at("NetworkSettings").at("Networks").as_object().contains("check-network"));
 
         require_done(co_await engine.start("options"));
+        if (is_podman()) co_return;  // it shows the rest in words of its own, and its health checks need systemd
+        CHECK(host.at("Tmpfs").at("/scratch") == "size=1m");
+        CHECK(host.at("LogConfig").at("Config").at("max-size") == "1m");
+        CHECK(host.at("Binds") == json::array{"named:/data", json::string((world.folder / "s" / "options").native() +
+                                                                          ":/var/run/iotedge")});
         const auto unwell = [](const model::ModuleStatus& status) { return status.health == model::Health::unhealthy; };
         const auto seen = co_await with_timeout<void>(world.clock, 30s, until(engine, "options", unwell));
         REQUIRE_MESSAGE(seen, seen.error().text);
