@@ -9,6 +9,8 @@
 #include <fmt/format.h>
 
 #include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
 #include <unistd.h>
@@ -121,6 +123,28 @@ void read_agent(Config& config, const Section& document) {
     config.agent.create_options = settings.object("createOptions");
     config.agent.auth = settings.object("auth");
     config.agent.env = agent.section("env").texts();
+}
+
+// Where the first agent's settings name the parent's registry; a deployment's are the agent's to replace.
+void name_parent(Config& config, const Section& document) {
+    static constexpr std::string_view upstream = "$upstream";
+    const auto settings = document.section("agent").section("config");
+    auto& agent = config.agent;
+    const std::array texts{agent.image, boost::json::serialize(agent.create_options),
+                           boost::json::serialize(agent.auth)};
+    if (std::ranges::none_of(texts, [](std::string_view text) { return text.contains(upstream); })) return;
+    if (config.parent_hostname.empty())
+        return settings.complain("image",
+                                 "or createOptions, or auth, names $upstream, but there is no parent_hostname");
+    const auto named = [&](std::string text) {
+        for (auto at = text.find(upstream); at != std::string::npos; at = text.find(upstream, at))
+            text.replace(at, upstream.size(), config.parent_hostname);
+        return text;
+    };
+    agent.image = named(texts[0]);
+    // A host name needs no escapes: what was JSON stays so.
+    agent.create_options = boost::json::parse(named(texts[1])).as_object();
+    agent.auth = boost::json::parse(named(texts[2])).as_object();
 }
 
 void read_listeners(Config& config, const Section& document) {
@@ -287,6 +311,7 @@ Result<Config> parse_config(std::string_view toml, std::string_view host_name) {
     config.imported_master_key = file_of(document, "imported_master_encryption_key");
     read_provisioning(config, document);
     read_agent(config, document);
+    name_parent(config, document);
     read_listeners(config, document);
     read_watchdog(config, document);
     read_edge_ca(config, document);

@@ -1,6 +1,8 @@
 #include "hub/authenticator.hpp"
 
+#include "base/log.hpp"
 #include "hub/metrics/metrics.hpp"
+#include "hub/token_cache.hpp"
 
 #include <fmt/format.h>
 
@@ -19,9 +21,11 @@ Result<model::Identity> actor_of(const std::vector<std::string>& auth_chain) {
 
 }  // namespace
 
-Authenticator::Authenticator(Scope& scope, CloudLink& link, Metrics& metrics, Clock& clock, Options options)
+Authenticator::Authenticator(Scope& scope, CloudLink& link, TokenCache* tokens, Metrics& metrics, Clock& clock,
+                             Options options)
     : scope_(scope),
       link_(link),
+      tokens_(tokens),
       metrics_(metrics),
       clock_(clock),
       options_(std::move(options)),
@@ -70,10 +74,28 @@ Task<Result<>> Authenticator::by_scope(model::Identity identity, const Admission
 
 Task<Result<>> Authenticator::by_cloud(model::Identity identity, iothub::SasToken token, std::string text) {
     if (auto terms = check_terms(token, identity, options_.hosts, clock_.wall()); !terms) co_return terms;
+    auto asked = co_await ask_cloud(identity, token, text);
+    if (!tokens_) co_return asked;
+    if (asked) {
+        co_await tokens_->remember(identity, std::move(text), token.expires());
+        co_return asked;
+    }
+    if (asked.error().code == Errc::unauthorized) {
+        co_await tokens_->forget(identity);
+        co_return asked;
+    }
+    // Nobody was asked, or gave an answer.
+    if (!tokens_->holds(identity, text)) co_return asked;
+    log::debug("{} is let in with a token that the cloud accepted before: {}", identity.id(), asked.error().text);
+    co_return Result<>{};
+}
+
+// Errc::unauthorized only when the cloud has said so.
+Task<Result<>> Authenticator::ask_cloud(model::Identity identity, const iothub::SasToken& token, std::string text) {
     const auto permit = tokens_asked_.ask(identity);
     if (!permit)
         co_return fail(
-            Errc::unauthorized,
+            Errc::conflict,
             fmt::format("the cloud was asked about a token of {} less than {} s ago, and refused it or could "
                         "not be reached",
                         identity.id(), std::chrono::duration_cast<std::chrono::seconds>(options_.ask_again).count()));
@@ -105,6 +127,9 @@ Result<> Authenticator::check(const model::Identity& identity, const Admission& 
 // An edge device below brings its clients: it must be above them, and below us, as the scope says (8.4).
 Result<> Authenticator::check_on_behalf(const model::Identity& identity, const Admission& admission) const {
     const auto& claimed = admission.auth_chain;
+    if (!options_.nested)
+        return fail(Errc::unauthorized,
+                    fmt::format("'{}' can't act for {}: NestedEdgeEnabled is false", claimed.back(), identity.id()));
     const auto actor = actor_of(claimed);
     if (!actor || actor->device_id() == options_.own.device_id())
         return fail(Errc::unauthorized, fmt::format("'{}' can't act for {} here", claimed.back(), identity.id()));

@@ -78,6 +78,12 @@ public:
     // asked.
     [[nodiscard]] virtual Task<Result<>> admit(model::Identity identity, std::string token, WallTime expires) = 0;
 
+    // A client that was admitted earlier: from now on as after admit(), without asking.
+    virtual void use_token(const model::Identity& identity, std::string token, WallTime expires) = 0;
+    // A call about module identities, made for somebody below; whatever the cloud says to it is an answer. Errors:
+    // there is none within 25 seconds.
+    [[nodiscard]] virtual Task<Result<iothub::OnBehalfAnswer>> relay(iothub::OnBehalfCall call) = 0;
+
     // Whether the hub itself ($edgeHub) is connected.
     [[nodiscard]] virtual bool connected() const = 0;
     // Ends all connections in order, within about a second.
@@ -101,6 +107,7 @@ struct CloudLinkConfig {
     std::function<std::vector<std::string>(const model::Identity& identity)> chain_of;
     std::string client_type;  // "EdgeHub/<version>"
     std::string protocol;     // UpstreamProtocol as set
+    iothub::ScopeForm scope_form{iothub::ScopeForm::nested};
     Duration idle_limit{std::chrono::hours(1)};
     std::size_t most_connections{101};
 };

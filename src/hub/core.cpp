@@ -47,36 +47,42 @@ Result<std::unique_ptr<Core>> Core::create(CoreParts parts) {
 
 Result<> Core::connect_parts() {
     auto& [executor, clock, random, network, files] = parts_.platform;
-    auto link = parts_.make_link(CloudLinkConfig{.executor = executor,
-                                                 .clock = clock,
-                                                 .random = random,
-                                                 .network = network,
-                                                 .own = settings_.own,
-                                                 .hub_host = settings_.hub_host,
-                                                 .dial_host = settings_.dial_host(),
-                                                 .mqtt_port = settings_.upstream_mqtt_port,
-                                                 .https_port = settings_.upstream_https_port,
-                                                 .trusted_pem = parts_.trusted_pem,
-                                                 .signer = parts_.signer,
-                                                 .chain_of = [this](const auto& id) { return chain_of(id); },
-                                                 .client_type = fmt::format("EdgeHub/{}", version),
-                                                 .protocol = settings_.upstream_protocol,
-                                                 .idle_limit = settings_.cloud_idle,
-                                                 .most_connections = settings_.most_clients + 1},
-                                 *this);
+    auto link = parts_.make_link(
+        CloudLinkConfig{.executor = executor,
+                        .clock = clock,
+                        .random = random,
+                        .network = network,
+                        .own = settings_.own,
+                        .hub_host = settings_.hub_host,
+                        .dial_host = settings_.dial_host(),
+                        .mqtt_port = settings_.upstream_mqtt_port,
+                        .https_port = settings_.upstream_https_port,
+                        .trusted_pem = parts_.trusted_pem,
+                        .signer = parts_.signer,
+                        .chain_of = [this](const auto& id) { return chain_of(id); },
+                        .client_type = fmt::format("EdgeHub/{}", version),
+                        .protocol = settings_.upstream_protocol,
+                        .scope_form = settings_.nested ? iothub::ScopeForm::nested : iothub::ScopeForm::flat,
+                        .idle_limit = settings_.cloud_idle,
+                        .most_connections = settings_.most_clients + 1},
+        *this);
     if (!link) return fail(link.error());
     link_ = std::move(*link);
     twins_ = std::make_unique<Twins>(*parts_.state, *link_, metrics_, clock, random, executor, settings_.reported_sync);
     pumps_ = std::make_unique<Pumps>(*parts_.queues, *link_, metrics_, clock, random, executor, settings_.input_window);
     sessions_ = std::make_unique<Sessions>(SessionServices{intake_, *twins_, methods_, *link_, metrics_},
                                            settings_.most_clients);
+    // Where the scope decides there is nothing to remember.
+    if (settings_.cache_tokens && settings_.authentication != AuthenticationMode::scope)
+        tokens_ = std::make_unique<TokenCache>(*parts_.state, clock, settings_.most_clients);
     authenticator_ =
-        std::make_unique<Authenticator>(scope_, *link_, metrics_, clock,
+        std::make_unique<Authenticator>(scope_, *link_, tokens_.get(), metrics_, clock,
                                         Authenticator::Options{.own = settings_.own,
                                                                .hosts = {settings_.hub_host, settings_.edge_host},
                                                                .trusted_pem = parts_.trusted_pem,
                                                                .mode = settings_.authentication,
-                                                               .ask_again = settings_.scope_refresh_delay});
+                                                               .ask_again = settings_.scope_refresh_delay,
+                                                               .nested = settings_.nested});
     own_twin_ = std::make_unique<OwnTwin>(settings_.own, *twins_, router_, *pumps_, clock, executor,
                                           settings_.own_report_pause);
     make_heads();
@@ -105,8 +111,16 @@ void Core::make_heads() {
         mqtt::Services{*authenticator_, *sessions_, *parts_.state, clock, executor, settings_.mqtt, {}, nullptr},
         settings_.most_clients);
     http_ = std::make_unique<http::Head>(
-        http::Services{*authenticator_, *sessions_, methods_, settings_.own,
-                       [this](const codec::HttpRequest& request) { return metrics_page(request); }});
+        http::Services{.authenticator = *authenticator_,
+                       .sessions = *sessions_,
+                       .methods = methods_,
+                       .scope = scope_,
+                       .link = *link_,
+                       .clock = clock,
+                       .own = settings_.own,
+                       .api_proxy = settings_.api_proxy,
+                       .nested = settings_.nested,
+                       .metrics_page = [this](const codec::HttpRequest& request) { return metrics_page(request); }});
     const auto answer = [this](codec::HttpRequest request, const net::Peer& peer) {
         return http_->handle(std::move(request), peer);
     };
@@ -132,6 +146,7 @@ codec::HttpResponse Core::metrics_page(const codec::HttpRequest& request) const 
 
 Task<Result<>> Core::start() {
     if (auto loaded = co_await scope_.load(); !loaded) co_return fail(loaded.error());
+    if (auto loaded = co_await load_tokens(); !loaded) co_return fail(loaded.error());
     co_await twins_->load();
     pumps_->start(*sessions_);
     co_await own_twin_->apply();
@@ -147,6 +162,12 @@ Task<Result<>> Core::start() {
     log::info("Waiting for a first configuration from the cloud");
     tasks_.spawn("first configuration", open_heads_when_configured());
     co_return Result<>{};
+}
+
+Task<Result<>> Core::load_tokens() {
+    if (!tokens_) co_return Result<>{};
+    co_return co_await tokens_->load([this](const model::Identity& identity, const std::string& token,
+                                            WallTime expires) { link_->use_token(identity, token, expires); });
 }
 
 Task<> Core::open_heads_when_configured() {

@@ -18,6 +18,7 @@
 #include "hub/sessions.hpp"
 #include "hub/settings.hpp"
 #include "hub/state_store.hpp"
+#include "hub/token_cache.hpp"
 #include "hub/twins.hpp"
 #include "metrics/process.hpp"
 #include "net/http_listener.hpp"
@@ -64,6 +65,7 @@ private:
     void make_heads();
     [[nodiscard]] codec::HttpResponse metrics_page(const codec::HttpRequest& request) const;
 
+    [[nodiscard]] Task<Result<>> load_tokens();
     [[nodiscard]] Result<> open_heads();
     [[nodiscard]] Result<> open_mqtt();
     [[nodiscard]] Task<> open_heads_when_configured();
@@ -99,6 +101,7 @@ private:
     std::unique_ptr<Twins> twins_;
     std::unique_ptr<Pumps> pumps_;
     std::unique_ptr<Sessions> sessions_;
+    std::unique_ptr<TokenCache> tokens_;  // where CacheTokens is set
     std::unique_ptr<Authenticator> authenticator_;
     std::unique_ptr<OwnTwin> own_twin_;
     std::unique_ptr<mqtt::Listener> mqtt_;

@@ -111,6 +111,8 @@ public:
         co_return away();
     }
     Task<Result<>> admit(model::Identity, std::string, WallTime) override { co_return away(); }
+    void use_token(const model::Identity&, std::string, WallTime) override {}
+    Task<Result<iothub::OnBehalfAnswer>> relay(iothub::OnBehalfCall) override { co_return away(); }
     bool connected() const override { return false; }
     Task<> close() override { co_return; }
 

@@ -129,6 +129,40 @@ TEST_CASE("in mode Cloud the cloud decides about tokens, and nobody comes in wit
     });
 }
 
+TEST_CASE("with CacheTokens who was let in by the cloud comes back with the same token while it is away") {
+    with_hub([](TestHub& hub) -> Task<> {
+        hub.settings.cache_tokens = true;
+        co_await restart_in(hub, AuthenticationMode::cloud);
+        hub.cloud.lets_in = {"outsider", "other", "brief"};
+        const auto token = hub.token("outsider", key_of("outsider"));
+        const auto brief = hub.token("brief", key_of("brief"), 1s);
+        CHECK(co_await answer_to(hub, connect_packet("outsider", token)) == accepted);
+        CHECK(co_await answer_to(hub, connect_packet("brief", brief)) == accepted);
+        CHECK(co_await answer_to(hub, with_own_key(hub, "other")) == accepted);
+
+        hub.go_offline();
+        CHECK(co_await answer_to(hub, connect_packet("outsider", token)) == accepted);
+        const auto another = hub.token("outsider", key_of("outsider"), 2h);
+        CHECK(co_await answer_to(hub, connect_packet("outsider", another)) == not_authorized);
+        CHECK(co_await answer_to(hub, with_own_key(hub, "leaf1")) == not_authorized);  // never seen by the cloud
+
+        // Also after a restart, which hands the tokens to the way to the cloud; expired ones are forgotten.
+        co_await hub.eventually([&hub, expires = hub.clock.wall() + 1100ms] { return hub.clock.wall() > expires; });
+        co_await restart_in(hub, AuthenticationMode::cloud_and_scope);
+        CHECK(hub.cloud.tokens_used.at("outsider") == token);
+        CHECK(hub.cloud.tokens_used.size() == 2);
+        CHECK(co_await answer_to(hub, connect_packet("outsider", token)) == accepted);
+        CHECK(co_await answer_to(hub, connect_packet("brief", brief)) == not_authorized);
+
+        // The cloud's no is the end of it.
+        hub.cloud.lets_in = {};
+        hub.go_online();
+        CHECK(co_await answer_to(hub, connect_packet("outsider", token)) == not_authorized);
+        hub.go_offline();
+        CHECK(co_await answer_to(hub, connect_packet("outsider", token)) == not_authorized);
+    });
+}
+
 TEST_CASE("in mode CloudAndScope the cloud is asked only about whom the scope does not let in") {
     with_hub([](TestHub& hub) -> Task<> {
         co_await restart_in(hub, AuthenticationMode::cloud_and_scope);

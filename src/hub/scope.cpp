@@ -6,11 +6,14 @@
 
 #include <boost/json/serialize.hpp>
 
+#include <algorithm>
+
 namespace skerry::hub {
 
 namespace {
 
 constexpr std::size_t most_identities = 20'000;
+constexpr std::size_t most_in_page = 500;
 constexpr std::size_t deepest = 5;  // edge devices above each other, this one included
 
 std::string text_of(const iothub::ScopeIdentity& identity) { return boost::json::serialize(iothub::to_json(identity)); }
@@ -66,6 +69,7 @@ void Scope::put(iothub::ScopeIdentity identity) {
 }
 
 void Scope::drop(const model::Identity& identity) {
+    partly_.erase(identity);
     if (identities_.erase(identity) == 0) return;
     log::info("{} is no longer in this device's scope", identity.id());
     if (changed_) changed_(identity);
@@ -81,6 +85,7 @@ Task<Result<>> Scope::refresh(CloudLink& link) {
     }
     for (const auto& identity : gone) drop(identity);
     for (auto& identity : *fresh) put(std::move(identity));
+    partly_.clear();
 
     StateStore::Records records;
     for (const auto& [key, identity] : identities_) records.emplace_back(key.id(), text_of(identity));
@@ -108,11 +113,16 @@ void Scope::refresh_soon() {
     due_.set();
 }
 
+namespace {
+std::string_view parent_scope_of(const iothub::ScopeIdentity& device) {
+    if (!device.parent_scopes.empty()) return device.parent_scopes.front();
+    return device.iot_edge ? std::string_view() : device.device_scope;
+}
+}  // namespace
+
 // The edge device whose own scope is the device's parent scope.
 const iothub::ScopeIdentity* Scope::edge_above(const iothub::ScopeIdentity& device) const {
-    const auto& scope = !device.parent_scopes.empty() ? device.parent_scopes.front()
-                        : device.iot_edge             ? std::string()
-                                                      : device.device_scope;
+    const auto scope = parent_scope_of(device);
     if (scope.empty()) return nullptr;
     for (const auto& [identity, known] : identities_)
         if (known.iot_edge && !identity.is_module() && known.device_scope == scope) return &known;
@@ -135,13 +145,50 @@ std::vector<std::string> Scope::chain_of(const model::Identity& identity) const 
     return {};
 }
 
+Scope::Page Scope::below(const iothub::ScopeIdentity& edge, std::string_view after, std::size_t most) const {
+    Page page;
+    // A device and its modules lie side by side, the device first.
+    bool with_modules = false;
+    for (const auto& [identity, known] : identities_) {
+        if (identity.device_id() <= after) continue;
+        if (identity.is_module()) {
+            if (with_modules && page.devices.back()->identity.device_id() == identity.device_id())
+                page.modules.push_back(&known);
+            continue;
+        }
+        const bool own = identity == edge.identity;
+        with_modules = own || (!edge.device_scope.empty() && parent_scope_of(known) == edge.device_scope);
+        if (!with_modules) continue;
+        if (page.devices.size() >= most || page.devices.size() + page.modules.size() >= most_in_page) {
+            page.next = page.devices.back()->identity.device_id();
+            return page;
+        }
+        page.devices.push_back(&known);
+        with_modules = own || !known.iot_edge;  // an edge device asks for its own itself
+    }
+    return page;
+}
+
+// By whom the cloud is asked about `identity`: the edge device that it is below, as we know it, and who is above that.
+// Only of a stranger the word of the one that brought it counts: the cloud's "no" makes us forget whom it is about.
+std::vector<std::string> Scope::chain_to_ask_by(const model::Identity& identity, const std::string& brought_by) const {
+    const auto is_no_edge = [this](const std::string& id) {
+        const auto device = model::Identity::device(id);
+        const auto* const known = device ? find(*device) : nullptr;
+        return !known || !known->iot_edge;
+    };
+    auto chain = chain_of(identity);
+    chain.erase(chain.begin(), std::ranges::find_if_not(chain, is_no_edge));
+    const auto edge = model::Identity::device(brought_by);
+    if (chain.empty() && edge && !find(identity)) chain = chain_of(*edge);
+    if (chain.empty()) chain.push_back(options_.own_device);
+    return chain;
+}
+
 Task<bool> Scope::ask_about(model::Identity identity, CloudLink& link, Question question) {
     const auto permit = question.at_once ? questions_.ask_at_once(identity) : questions_.ask(identity);
     if (!permit) co_return false;
-    std::vector<std::string> above;
-    if (const auto edge = model::Identity::device(question.above)) above = chain_of(*edge);
-    if (above.empty()) above.push_back(options_.own_device);
-
+    auto above = chain_to_ask_by(identity, question.above);
     auto answer = co_await link.scope_of(identity, std::move(above));
     if (!answer) {
         const auto code = answer.error().code;
@@ -157,6 +204,7 @@ Task<bool> Scope::ask_about(model::Identity identity, CloudLink& link, Question 
     std::vector<model::Identity> learnt;
     for (auto& found : *answer) {
         learnt.push_back(found.identity);
+        if (found.iot_edge && !identities_.contains(found.identity)) partly_.insert(found.identity);
         put(std::move(found));
     }
     learnt.push_back(identity);

@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 namespace skerry::hub {
@@ -38,11 +39,23 @@ public:
     // unknown or a disabled edge device, or when they are too many.
     [[nodiscard]] std::vector<std::string> chain_of(const model::Identity& identity) const;
 
+    // What the cloud says of an edge device: itself with its modules, and its children, those that are no edge devices
+    // with theirs; a page of at most `most` devices, and 500 identities or so, from the id after `after` on. Valid
+    // until the next co_await.
+    struct Page {
+        std::vector<const iothub::ScopeIdentity*> devices;
+        std::vector<const iothub::ScopeIdentity*> modules;
+        std::string next;  // where the next page goes on; empty: there is none
+    };
+    // Whether all that is below `edge` is known: not when it was asked about alone, and no full refresh came since.
+    [[nodiscard]] bool is_whole(const iothub::ScopeIdentity& edge) const { return !partly_.contains(edge.identity); }
+    [[nodiscard]] Page below(const iothub::ScopeIdentity& edge, std::string_view after, std::size_t most) const;
+
     // Called for every identity that is new, was changed or has gone.
     void on_changed(std::function<void(const model::Identity&)> tell) { changed_ = std::move(tell); }
 
     struct Question {
-        std::string above{};  // the edge device that brought it, when that is not this one
+        std::string above{};  // the edge device that brought it, when that is not this one: counts for strangers
         bool at_once{false};  // even if it was asked lately: the cloud has said that something changed
     };
     // Asks the cloud about `identity`, unless that was done lately. True when an answer came in.
@@ -57,6 +70,8 @@ private:
     void put(iothub::ScopeIdentity identity);
     void drop(const model::Identity& identity);
     [[nodiscard]] const iothub::ScopeIdentity* edge_above(const iothub::ScopeIdentity& device) const;
+    [[nodiscard]] std::vector<std::string> chain_to_ask_by(const model::Identity& identity,
+                                                           const std::string& brought_by) const;
     [[nodiscard]] Task<> save_one(model::Identity identity);
 
     StateStore& store_;
@@ -64,6 +79,7 @@ private:
     Executor executor_;
     Options options_;
     std::map<model::Identity, iothub::ScopeIdentity> identities_;
+    std::set<model::Identity> partly_;  // edge devices that are known from a question only
     Questions questions_;
     Event due_;
     std::function<void(const model::Identity&)> changed_;

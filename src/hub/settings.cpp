@@ -86,6 +86,13 @@ void read_authentication(SettingsReader& reader, Settings& settings) {
     reader.flag("ClientCertAuthEnabled", settings.mqtt.ask_for_client_certificate);
     reader.choice("AuthenticationMode", settings.authentication,
                   {{"Scope", scope}, {"Cloud", cloud}, {"CloudAndScope", cloud_and_scope}});
+    reader.flag("CacheTokens", settings.cache_tokens);
+    reader.flag("NestedEdgeEnabled", settings.nested);
+    const auto proxy = reader.text("ApiProxyModuleId");
+    if (proxy && model::is_valid_id(*proxy))
+        settings.api_proxy = *proxy;
+    else if (proxy)
+        reader.complain("ApiProxyModuleId", *proxy, "a module's name", settings.api_proxy);
 }
 
 void read_store(SettingsReader& reader, Settings& settings) {

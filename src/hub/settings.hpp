@@ -69,6 +69,9 @@ struct Settings {
     HttpSettings http;
     MetricsSettings metrics;
     AuthenticationMode authentication{AuthenticationMode::scope};  // AuthenticationMode=Scope|Cloud|CloudAndScope
+    bool cache_tokens{false};                                      // CacheTokens
+    bool nested{true};                                             // NestedEdgeEnabled
+    std::string api_proxy{"IoTEdgeAPIProxy"};                      // ApiProxyModuleId
     std::size_t most_clients{100};                                 // MaxConnectedClients
     std::size_t input_window{128};                          // SKERRY_INPUT_WINDOW: deliveries without ack, per input
     std::string upstream_protocol;                          // UpstreamProtocol

@@ -22,9 +22,6 @@ constexpr IgnoredSetting all[] = {
     {"EdgeModuleHub*", "", true, "certificates come from the daemon, there is no developer mode"},
     {"EdgeModuleCACertificateFile", "", true, "certificates come from the daemon, there is no developer mode"},
     {"TrackDeviceState", "true", true, "what waits of a disabled device waits until it expires"},
-    {"NestedEdgeEnabled", "true", false, "devices behind devices are always known"},
-    {"ApiProxyModuleId", "IoTEdgeAPIProxy", true, "no module stands between children and the hub's HTTP port"},
-    {"CacheTokens", "false", true, "tokens are never stored"},
     {"SslProtocols", "tls1.2,tls1.3", true, "TLS 1.2 and 1.3 are spoken, older ones never"},
     // towards the cloud
     {"https_proxy", "", true, "the hub connects to the cloud directly"},

@@ -105,6 +105,9 @@ TEST_CASE("a value that can't be used is replaced by the default, and the log is
         {"mqttSettings__MaxKeepAliveTimeout", "00:61:00", "hh:mm:ss", "0:10:00"},
         {"ClientCertAuthEnabled", "yes", "true or false", "true"},
         {"AuthenticationMode", "None", "Scope or Cloud or CloudAndScope", "Scope"},
+        {"NestedEdgeEnabled", "yes", "true or false", "true"},
+        {"CacheTokens", "1 ", "true or false", "false"},
+        {"ApiProxyModuleId", "a/b", "a module's name", "IoTEdgeAPIProxy"},
         {"usePersistentStorage", "no", "true or false", "true"},
         {"SKERRY_DURABILITY", "ssd", "disk or os or memory", "disk"},
         {"SKERRY_STORE_POLICY", "drop", "refuse or drop-oldest", "refuse"},
@@ -132,6 +135,16 @@ TEST_CASE("a value that can't be used is replaced by the default, and the log is
         CHECK_FALSE(settings->mqtt.plain_listen);
     }
     CHECK(with("MaxConnectedClients", "").value().complaints.empty());
+}
+
+TEST_CASE("who may come in, and by whose word, is set as on the existing hub") {
+    const auto usual = read_settings(daemonapi::Environment(smallest())).value();
+    CHECK(usual.nested);
+    CHECK_FALSE(usual.cache_tokens);
+    CHECK(usual.api_proxy == "IoTEdgeAPIProxy");
+    CHECK_FALSE(with("nestededgeenabled", "False").value().nested);
+    CHECK(with("CacheTokens", "true").value().cache_tokens);
+    CHECK(with("ApiProxyModuleId", "$proxy").value().api_proxy == "$proxy");
 }
 
 TEST_CASE("who wanted messages in memory only gets the class that asks least of the disk, unless he says otherwise") {

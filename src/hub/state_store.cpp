@@ -25,6 +25,7 @@ std::string name_of(StateKind kind) {
         case StateKind::identity: return "identity";
         case StateKind::twin: return "twin";
         case StateKind::subscriptions: return "subscriptions";
+        case StateKind::token: return "token";
     }
     return {};
 }
@@ -54,7 +55,7 @@ Task<Result<>> StateStore::list_records() {
     const auto rows = co_await worker_.run([this] { return database_->query("SELECT kind, id FROM records"); });
     if (!rows) co_return fail(rows.error());
     for (const auto& row : *rows)
-        for (const auto kind : {StateKind::identity, StateKind::twin, StateKind::subscriptions})
+        for (const auto kind : {StateKind::identity, StateKind::twin, StateKind::subscriptions, StateKind::token})
             if (row.text(0) == name_of(kind)) present_.emplace(kind, row.text(1));
     co_return Result<>{};
 }

@@ -1,4 +1,5 @@
-// What the hub must remember besides messages: identities, twins, subscriptions. One SQLite file; secrets are sealed.
+// What the hub must remember besides messages: identities, twins, subscriptions, tokens. One SQLite file; secrets are
+// sealed.
 //
 // Promises: a save is durable when it returns. Sealed records are AES-256-GCM under a data key of the hub's own,
 //           which is stored encrypted by the daemon's workload API: one call at start, none later. When that key
@@ -26,7 +27,7 @@
 
 namespace skerry::hub {
 
-enum class StateKind { identity, twin, subscriptions };
+enum class StateKind { identity, twin, subscriptions, token };
 
 // The daemon's encrypt and decrypt calls; tests put something simpler here.
 struct KeyWrapper {

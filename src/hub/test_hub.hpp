@@ -45,9 +45,15 @@ struct PaperCloud {
     std::vector<iothub::ScopeIdentity> identities;
     std::map<std::string, Errc> refuses;  // messages of these senders
     std::map<std::string, CloudInterests> interests;
-    int questions{0};               // scope_of calls
-    std::set<std::string> lets_in;  // by their own tokens, signed with key_of()
+    int questions{0};                                          // scope_of calls
+    std::map<std::string, std::vector<std::string>> asked_by;  // the last question about each: by which chain
+    int refreshes{0};                                          // scope calls
+    bool whole{true};                                          // whether scope calls are answered
+    std::set<std::string> lets_in;                             // by their own tokens, signed with key_of()
     int tokens_shown{0};
+    std::map<std::string, std::string> tokens_used;  // without being asked about
+    std::vector<iothub::OnBehalfCall> relayed;
+    iothub::OnBehalfAnswer relay_answer{200, "{}", ""};
     CloudListener* listener{nullptr};
     std::function<void()> came_online;
 

@@ -79,17 +79,24 @@ public:
         cloud_.interests[identity.id()] = interests;
     }
     Task<Result<std::vector<iothub::ScopeIdentity>>> scope() override {
-        if (!cloud_.online) co_return fail(away());
+        if (!cloud_.online || !cloud_.whole) co_return fail(away());
+        ++cloud_.refreshes;
         co_return cloud_.identities;
     }
     Task<Result<std::vector<iothub::ScopeIdentity>>> scope_of(model::Identity identity,
-                                                              std::vector<std::string>) override {
+                                                              std::vector<std::string> above) override {
         if (!cloud_.online) co_return fail(away());
         ++cloud_.questions;
+        cloud_.asked_by[identity.id()] = std::move(above);
         std::vector<iothub::ScopeIdentity> answer;
-        for (const auto& known : cloud_.identities)
-            if (known.identity == identity) answer.push_back(known);
-        if (answer.empty()) co_return fail(Errc::not_found, "no such identity");
+        bool there = false;
+        for (const auto& known : cloud_.identities) {
+            const bool is_its_device =
+                !known.identity.is_module() && known.identity.device_id() == identity.device_id();
+            there = there || known.identity == identity;
+            if (known.identity == identity || is_its_device) answer.push_back(known);
+        }
+        if (!there) co_return fail(Errc::not_found, "no such identity");
         co_return answer;
     }
     Task<Result<>> admit(model::Identity identity, std::string token, WallTime) override {
@@ -99,6 +106,14 @@ public:
         if (cloud_.lets_in.contains(identity.id()) && iothub::is_signed_with(iothub::parse_sas(token).value(), key))
             co_return Result<>{};
         co_return fail(Errc::unauthorized, "refused by the test");
+    }
+    void use_token(const model::Identity& identity, std::string token, WallTime) override {
+        cloud_.tokens_used[identity.id()] = std::move(token);
+    }
+    Task<Result<iothub::OnBehalfAnswer>> relay(iothub::OnBehalfCall call) override {
+        if (!cloud_.online) co_return fail(away());
+        cloud_.relayed.push_back(std::move(call));
+        co_return cloud_.relay_answer;
     }
     bool connected() const override { return cloud_.online; }
     Task<> close() override { co_return; }

@@ -1,6 +1,7 @@
 #include "iothub/registry_client.hpp"
 
 #include "base/encoding.hpp"
+#include "iothub/auth_chain.hpp"
 
 #include <fmt/format.h>
 #include <boost/json/array.hpp>
@@ -19,6 +20,7 @@ namespace {
 constexpr std::chrono::seconds limit{60};
 constexpr std::string_view identity_version = "?api-version=2017-11-08-preview";
 constexpr std::string_view scope_version = "?api-version=2020-06-30-preview";
+constexpr std::string_view flat_version = "api-version=2018-08-30-preview";
 constexpr std::size_t page_size = 100;
 constexpr std::size_t most_identities = 100'000;
 constexpr std::size_t most_pages = 1'000;
@@ -128,22 +130,28 @@ std::string scope_target(std::string_view device_id, std::string_view verb) {
 }  // namespace
 
 RegistryClient::RegistryClient(std::unique_ptr<net::HttpClient> http, std::shared_ptr<Credentials> credentials,
-                               std::string device_id)
-    : http_(std::move(http)), credentials_(std::move(credentials)), device_id_(std::move(device_id)) {}
+                               std::string device_id, ScopeForm form)
+    : http_(std::move(http)), credentials_(std::move(credentials)), device_id_(std::move(device_id)), form_(form) {}
 
-Task<Result<json::value>> RegistryClient::call(codec::HttpRequest request) {
+Task<Result<codec::HttpResponse>> RegistryClient::exchange(codec::HttpRequest request, Duration within) {
     const auto what = fmt::format("{} {}", request.method, request.raw_path());
     auto token = co_await credentials_->token();
     if (!token) co_return fail(token.error().while_doing(what));
     request.headers.set("Authorization", std::move(*token));
     request.headers.set("Accept", "application/json");
-    const auto response = co_await http_->exchange(std::move(request), limit);
+    auto response = co_await http_->exchange(std::move(request), within);
     if (!response) co_return fail(response.error().while_doing(what));
-    if (response->status >= 300) {
-        if (response->status == 401) credentials_->forget();
+    if (response->status == 401) credentials_->forget();
+    co_return response;
+}
+
+Task<Result<json::value>> RegistryClient::call(codec::HttpRequest request) {
+    const auto what = fmt::format("{} {}", request.method, request.raw_path());
+    const auto response = co_await exchange(std::move(request), limit);
+    if (!response) co_return fail(response.error());
+    if (response->status >= 300)
         co_return fail(code_of(response->status),
                        fmt::format("{}: the hub answered {}: {}", what, response->status, words_of(response->body)));
-    }
     if (response->body.empty()) co_return json::value();
     auto value = parse_body(response->body);
     if (!value) co_return fail(value.error().while_doing(what));
@@ -233,7 +241,27 @@ struct Layer {
 };
 }  // namespace
 
+// All pages of the older form; each names the next one as a whole target.
+Task<Result<std::vector<ScopeIdentity>>> RegistryClient::flat_scope() {
+    std::vector<ScopeIdentity> found;
+    const auto path = fmt::format("/devices/{}/modules/%24edgeHub/", percent_encode(device_id_));
+    auto target = fmt::format("{}devicesAndModulesInDeviceScope?deviceCount={}&continuationToken=&{}", path, page_size,
+                              flat_version);
+    for (std::size_t pages = 0; pages < most_pages && found.size() <= most_identities; ++pages) {
+        const auto answer = co_await call(request_of("GET", target));
+        if (!answer) co_return fail(answer.error());
+        auto next = read_page(*answer, found);
+        if (!next) co_return fail(next.error());
+        if (next->empty()) co_return found;
+        if (!next->starts_with('/')) co_return fail(Errc::malformed, "the hub's continuationLink is no path of it");
+        target = std::move(*next);
+    }
+    co_return fail(Errc::full, fmt::format("the device's scope has more than {} identities or {} pages",
+                                           most_identities, most_pages));
+}
+
 Task<Result<std::vector<ScopeIdentity>>> RegistryClient::scope() {
+    if (form_ == ScopeForm::flat) co_return co_await flat_scope();
     std::vector<ScopeIdentity> found;
     std::set<std::string> seen{device_id_};
     std::vector<Layer> layers{{device_id_, device_id_, 1}};
@@ -256,10 +284,31 @@ Task<Result<std::vector<ScopeIdentity>>> RegistryClient::scope() {
 
 Task<Result<std::vector<ScopeIdentity>>> RegistryClient::scope_of(const model::Identity& target,
                                                                   const std::vector<std::string>& above) {
-    const auto chain = above.empty() ? device_id_ : fmt::format("{}", fmt::join(above, ";"));
+    if (form_ == ScopeForm::flat) {
+        auto path = fmt::format(
+            "/devices/{}/modules/%24edgeHub/deviceAndModuleInDeviceScope?targetDeviceId={}&targetModuleId={}&{}",
+            percent_encode(device_id_), percent_encode(target.device_id()), percent_encode(target.module_id()),
+            flat_version);
+        return call_for_page(request_of("GET", std::move(path)));
+    }
+    const auto chain = above.empty() ? device_id_ : format_auth_chain(above);
     json::object body{{"targetDeviceId", target.device_id()}, {"authChain", chain}};
     if (target.is_module()) body["targetModuleId"] = target.module_id();
     return call_for_page(request_of("POST", scope_target(device_id_, "getDeviceAndModuleOnBehalfOf"), &body));
+}
+
+Task<Result<OnBehalfAnswer>> RegistryClient::on_behalf(OnBehalfCall call, Duration within) {
+    codec::HttpRequest request{.method = std::move(call.method),
+                               .target = scope_target(device_id_, call.operation),
+                               .headers = {},
+                               .body = std::move(call.body)};
+    request.headers.set("Content-Type", "application/json; charset=utf-8");
+    if (!call.if_match.empty()) request.headers.set("If-Match", std::move(call.if_match));
+    auto response = co_await exchange(std::move(request), within);
+    if (!response) co_return fail(response.error());
+    OnBehalfAnswer answer{.status = response->status, .body = std::move(response->body), .error_code = {}};
+    answer.error_code = response->headers.find("iothub-errorcode").value_or("");
+    co_return answer;
 }
 
 Task<Result<std::vector<ScopeIdentity>>> RegistryClient::call_for_page(codec::HttpRequest request) {

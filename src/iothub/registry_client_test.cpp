@@ -184,6 +184,59 @@ TEST_CASE("the scopes of the edge devices below are read too, each once, and one
     CHECK(registry.last().body.contains(R"("authChain":"child;d1")"));
 }
 
+TEST_CASE("without nesting a scope is read in the older form, each page from where the last one says") {
+    Registry registry;
+    RegistryClient flat(
+        std::make_unique<net::HttpClient>(registry.world.clock(),
+                                          net::tls_connector(registry.world.network(), "localhost", 443, nullptr)),
+        std::make_shared<Credentials>("hub.example", model::Identity::device("d1").value(), key_signer(key),
+                                      registry.world.clock()),
+        "d1", ScopeForm::flat);
+    const std::string page =
+        R"({"devices":[{"deviceId":"leaf","status":"enabled","authentication":{},"capabilities":{"iotEdge":true}}],"modules":[],)";
+    registry.will_answer(200, page + R"("continuationLink":"/devices/d1/more?x=1"})");
+    registry.will_answer(200, page + R"("continuationLink":null})");
+    const auto scope = registry.world.run(flat.scope());
+    REQUIRE(scope);
+    CHECK(scope->size() == 2);
+    REQUIRE(registry.requests.size() == 2);  // nothing is asked about edge devices below
+    CHECK(registry.requests[0].method == "GET");
+    CHECK(registry.requests[0].target ==
+          "/devices/d1/modules/%24edgeHub/devicesAndModulesInDeviceScope?deviceCount=100"
+          "&continuationToken=&api-version=2018-08-30-preview");
+    CHECK(registry.requests[1].target == "/devices/d1/more?x=1");
+
+    registry.will_answer(200, page + R"("continuationLink":"https://elsewhere.example/"})");
+    CHECK(registry.world.run(flat.scope()).error().code == Errc::malformed);
+    registry.will_answer(200, page + R"("continuationLink":null})");
+    CHECK(registry.world.run(flat.scope_of(model::Identity::module("leaf", "m").value()))->size() == 1);
+    CHECK(registry.last().target ==
+          "/devices/d1/modules/%24edgeHub/deviceAndModuleInDeviceScope?targetDeviceId=leaf"
+          "&targetModuleId=m&api-version=2018-08-30-preview");
+}
+
+TEST_CASE("a call for somebody below is passed on as it is, and so is the answer, whatever it says") {
+    Registry registry;
+    registry.answers.push_back({.status = 412, .headers = {}, .body = "{\"Message\":\"no\"}", .next_chunk = {}});
+    registry.answers.back().headers.set("iothub-errorcode", "PreconditionFailed");
+    const auto answer = registry.world.run(registry.client->on_behalf(
+        {"PUT", "putModuleOnBehalfOf", R"({"authChain":"c;d1"})", "\"e\""}, std::chrono::seconds(30)));
+    REQUIRE(answer);
+    CHECK(answer->status == 412);
+    CHECK(answer->body == "{\"Message\":\"no\"}");
+    CHECK(answer->error_code == "PreconditionFailed");
+    CHECK(registry.last().method == "PUT");
+    CHECK(registry.last().target ==
+          "/devices/d1/modules/%24edgeHub/putModuleOnBehalfOf?api-version=2020-06-30-preview");
+    CHECK(registry.last().body == R"({"authChain":"c;d1"})");
+    CHECK(registry.last().headers.find("If-Match") == "\"e\"");
+    CHECK(registry.last().headers.find("Authorization"));
+    registry.will_answer(204, "");
+    (void)registry.world.run(
+        registry.client->on_behalf({"POST", "deleteModuleOnBehalfOf", "{}", ""}, std::chrono::seconds(30)));
+    CHECK_FALSE(registry.last().headers.find("If-Match"));
+}
+
 TEST_CASE("pages without end are an error, not a loop") {
     Registry registry;
     for (int page = 0; page < 1'001; ++page)

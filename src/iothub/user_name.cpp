@@ -1,5 +1,6 @@
 // The MQTT user name: "host/device[/module]/?api-version=…&…" (edge-hub.md 1.4).
 #include "base/encoding.hpp"
+#include "iothub/auth_chain.hpp"
 #include "iothub/topics.hpp"
 
 #include <fmt/format.h>
@@ -10,7 +11,6 @@ namespace skerry::iothub {
 
 namespace {
 constexpr std::string_view api_version = "2021-04-12";
-constexpr std::size_t longest_chain = 16;
 // What one early version of the C# SDK sends: the only accepted name whose query holds slashes.
 constexpr std::string_view legacy_query =
     "api-version=2017-06-30/DeviceClientType=Microsoft.Azure.Devices.Client/1.5.1-preview-003";
@@ -46,18 +46,6 @@ std::optional<std::string> query_value(const std::vector<std::string_view>& pair
     return std::nullopt;
 }
 
-Result<std::vector<std::string>> parse_chain(std::string_view text) {
-    std::vector<std::string> out;
-    for (const auto part : split(text, ';')) {
-        if (trimmed(part).empty()) continue;
-        if (!model::Identity::parse(trimmed(part))) return malformed("has an auth-chain with an invalid id");
-        if (out.size() == longest_chain)
-            return malformed(fmt::format("has an auth-chain of over {} ids", longest_chain));
-        out.emplace_back(trimmed(part));
-    }
-    return out;
-}
-
 Result<UserName> read_query(std::string_view host, model::Identity identity, std::string_view query) {
     UserName out{std::string(host), std::move(identity), {}, {}, {}, {}};
     if (equals_ignoring_case(query, legacy_query)) {
@@ -72,8 +60,8 @@ Result<UserName> read_query(std::string_view host, model::Identity identity, std
     out.model_id = query_value(pairs, "model-id").value_or(std::string());
     for (const auto& value : {out.client_type, out.model_id})
         if (!is_utf8(value)) return malformed("has a value that is no UTF-8");
-    auto chain = parse_chain(query_value(pairs, "auth-chain").value_or(std::string()));
-    if (!chain) return fail(chain.error());
+    auto chain = parse_auth_chain(query_value(pairs, "auth-chain").value_or(std::string()));
+    if (!chain) return fail(chain.error().while_doing("reading the user name"));
     out.auth_chain = std::move(*chain);
     return out;
 }
@@ -106,8 +94,7 @@ std::string format_user_name(std::string_view host, const model::Identity& ident
                              const std::vector<std::string>& auth_chain) {
     auto out = fmt::format("{}/{}/?api-version={}&DeviceClientType={}", host, identity.id(), api_version,
                            percent_encode(client_type));
-    if (!auth_chain.empty())
-        out += fmt::format("&auth-chain={}", percent_encode(fmt::format("{}", fmt::join(auth_chain, ";"))));
+    if (!auth_chain.empty()) out += fmt::format("&auth-chain={}", percent_encode(format_auth_chain(auth_chain)));
     return out;
 }
 

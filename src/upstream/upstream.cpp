@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
+constexpr Duration relay_limit = 20s;
+
 Error no_room() { return {Errc::full, "as many connections to the cloud as allowed are in use"}; }
 
 // Outputs, operations and expiries are between a client and its hub: the cloud never hears of them (edge-hub.md 7.2).
@@ -36,11 +38,10 @@ public:
           tls_(std::move(tls)),
           credentials_(
               std::make_shared<iothub::Credentials>(config_.hub_host, config_.own, config_.signer, config_.clock)),
-          registry_(
-              std::make_unique<net::HttpClient>(
-                  config_.clock, net::tls_connector(config_.network, config_.dial_host, config_.https_port, tls_)),
-              credentials_, config_.own.device_id()),
+          registry_(make_http(), credentials_, config_.own.device_id(), config_.scope_form),
           registry_turn_(config_.executor),
+          relay_(make_http(), credentials_, config_.own.device_id()),
+          relay_turn_(config_.executor),
           // The hub's own connection comes on top of its clients'.
           ways_([this](const model::Identity& identity) { return make_client(identity); }, config_.clock,
                 config_.executor, config_.most_connections, config_.idle_limit),
@@ -116,11 +117,7 @@ public:
             const auto way = ways_.find(identity);
             if (way && way->client->connected()) co_return Result<>{};
         }
-        if (!connected()) {
-            const auto hub = ways_.open(config_.own);
-            if (!hub || !co_await with_timeout<void>(config_.clock, 5s, connection_of(hub)))
-                co_return fail(Errc::unreachable, "the cloud can't be reached");
-        }
+        if (!co_await is_reachable()) co_return fail(Errc::unreachable, "the cloud can't be reached");
         drop_expired_tokens();
         if (own_tokens_.size() >= config_.most_connections && !own_tokens_.contains(identity))
             co_return fail(no_room());
@@ -145,6 +142,21 @@ public:
         co_return Result<>{};
     }
 
+    void use_token(const model::Identity& identity, std::string token, WallTime expires) override {
+        drop_expired_tokens();
+        if (own_tokens_.size() >= config_.most_connections && !own_tokens_.contains(identity)) return;
+        OwnToken own{.text = token,
+                     .credentials = std::make_shared<iothub::Credentials>(config_.hub_host, identity, std::move(token),
+                                                                          expires, config_.clock)};
+        own_tokens_.insert_or_assign(identity, std::move(own));
+    }
+
+    Task<Result<iothub::OnBehalfAnswer>> relay(iothub::OnBehalfCall call) override {
+        if (!co_await is_reachable()) co_return fail(Errc::unreachable, "the cloud can't be reached");
+        co_return co_await with_timeout<iothub::OnBehalfAnswer>(config_.clock, relay_limit,
+                                                                relay_in_turn(std::move(call)));
+    }
+
     bool connected() const override {
         const auto own = ways_.find(config_.own);
         return own && own->client->connected();
@@ -156,6 +168,24 @@ public:
     }
 
 private:
+    std::unique_ptr<net::HttpClient> make_http() const {
+        return std::make_unique<net::HttpClient>(
+            config_.clock, net::tls_connector(config_.network, config_.dial_host, config_.https_port, tls_),
+            codec::HttpLimits{}, config_.dial_host);
+    }
+
+    // A connection that is just being opened is worth a short wait.
+    Task<bool> is_reachable() {
+        if (connected()) co_return true;
+        const auto hub = ways_.open(config_.own);
+        co_return hub&& co_await with_timeout<void>(config_.clock, 5s, connection_of(hub));
+    }
+
+    Task<Result<iothub::OnBehalfAnswer>> relay_in_turn(iothub::OnBehalfCall call) {
+        const auto turn = co_await relay_turn_.take();
+        co_return co_await relay_.on_behalf(std::move(call), relay_limit);
+    }
+
     static Task<Result<>> connection_of(std::shared_ptr<Way> way) {
         co_await way->client->wait_connected();
         co_return Result<>{};
@@ -247,6 +277,9 @@ private:
     std::shared_ptr<iothub::Credentials> credentials_;
     iothub::RegistryClient registry_;
     hub::Turn registry_turn_;
+    // Of its own: a refresh of the scope must not hold up those below.
+    iothub::RegistryClient relay_;
+    hub::Turn relay_turn_;
     std::map<model::Identity, OwnToken> own_tokens_;  // as many as connections at most
     Ways ways_;
     TaskScope tasks_;

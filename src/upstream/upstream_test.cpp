@@ -158,7 +158,7 @@ struct World {
           network(net::make_system_network(loop.executor())),
           server(std::make_unique<PaperServer>(*network, certificate, loop.executor())) {}
 
-    std::unique_ptr<hub::CloudLink> link(std::size_t most = 10) {
+    std::unique_ptr<hub::CloudLink> link(std::size_t most = 10, std::uint16_t https_port = 1) {
         return make_link(
                    {.executor = executor,
                     .clock = clock,
@@ -168,7 +168,7 @@ struct World {
                     .hub_host = "hub.example.net",
                     .dial_host = "localhost",
                     .mqtt_port = server->port(),
-                    .https_port = 1,
+                    .https_port = https_port,
                     .trusted_pem = certificate.pem,
                     .signer = sign,
                     .chain_of = [](const model::Identity& of) { return std::vector<std::string>{of.id(), "edge1"}; },
@@ -230,6 +230,98 @@ TEST_CASE("a client's own token opens its way once the cloud has accepted it, an
         world.server->cut("leaf1");
         co_await world.eventually([&] { return world.listener.refused["leaf1"] > 0; });
         CHECK((co_await link->send(leaf, text("refused"))).error().code != Errc::malformed);
+        co_await link->close();
+    });
+}
+
+TEST_CASE("a token that was accepted earlier opens its client's way without being asked about") {
+    with_world([](World& world) -> Task<> {
+        const auto link = world.link(2);
+        link->use_token(identity("leaf1"), "known", world.clock.wall() + 1h);
+        link->use_token(identity("leaf2"), "ended", world.clock.wall() - 1h);
+        link->set_interests(identity("edge1/$edgeHub"), {.desired = true, .methods = true});
+        co_await link->wait_ready(identity("leaf1"));
+        CHECK(co_await link->send(identity("leaf1"), text("with its own token")));
+        CHECK(world.server->tokens["leaf1"] == "known");
+        CHECK_FALSE(world.server->users["leaf1"].contains("auth-chain"));
+        co_await link->close();
+    });
+}
+
+namespace {
+
+// The registry of paper: answers every call the same, one connection after the other.
+struct PaperRegistry {
+    explicit PaperRegistry(World& world)
+        : clock(world.clock),
+          listener(world.network
+                       ->listen_tls("127.0.0.1", 0,
+                                    net::TlsServer::create({.certificate_chain_pem = world.certificate.pem,
+                                                            .private_key_pem = world.certificate.key})
+                                        .value())
+                       .value()),
+          tasks(world.executor) {
+        tasks.spawn("accept", accept());
+    }
+    Task<> accept() {
+        for (;;) {
+            auto stream = co_await listener->accept();
+            if (!stream) co_return;
+            ++connections;
+            tasks.spawn("connection", serve(std::move(*stream)));
+        }
+    }
+    Task<> serve(std::unique_ptr<net::Stream> stream) {
+        const net::HttpHandler handler = [this](codec::HttpRequest request, const net::Peer&) {
+            return answer(std::move(request));
+        };
+        co_await net::serve_http(*stream, clock, handler);
+    }
+    Task<codec::HttpResponse> answer(codec::HttpRequest request) {
+        requests.push_back(std::move(request));
+        codec::HttpResponse response{.status = 404, .headers = {}, .body = "{}", .next_chunk = {}};
+        response.headers.set("iothub-errorcode", "ModuleNotFound");
+        co_return response;
+    }
+    Task<> close() {
+        listener->close();
+        co_await tasks.close();
+    }
+
+    Clock& clock;
+    std::unique_ptr<net::Listener> listener;
+    std::vector<codec::HttpRequest> requests;
+    int connections{0};
+    TaskScope tasks;
+};
+
+}  // namespace
+
+TEST_CASE("registry calls for those below go over one kept connection, and fail at once while the cloud is away") {
+    with_world([](World& world) -> Task<> {
+        PaperRegistry registry(world);
+        const auto link = world.link(10, registry.listener->port());
+        const iothub::OnBehalfCall call{"POST", "getModulesOnTargetDevice", R"({"authChain":"child;edge1"})", ""};
+        link->set_interests(identity("edge1/$edgeHub"), {.desired = true, .methods = true});
+        for (int i = 0; i < 3; ++i) {
+            const auto answer = co_await link->relay(call);
+            REQUIRE(answer);
+            CHECK(answer->status == 404);
+            CHECK(answer->error_code == "ModuleNotFound");
+        }
+        CHECK(registry.connections == 1);
+        CHECK(registry.requests.size() == 3);
+        CHECK(registry.requests[0].target.starts_with("/devices/edge1/modules/%24edgeHub/getModulesOnTargetDevice?"));
+        CHECK(registry.requests[0].headers.find("Host") == "localhost");
+        CHECK(registry.requests[0].body == call.body);
+        co_await link->close();
+        co_await registry.close();
+    });
+    with_world([](World& world) -> Task<> {
+        const auto link = world.link();  // nobody listens at its HTTPS port
+        link->set_interests(identity("edge1/$edgeHub"), {.desired = true, .methods = true});
+        const auto answer = co_await link->relay({"POST", "getModulesOnTargetDevice", "{}", ""});
+        CHECK(answer.error().code == Errc::unreachable);
         co_await link->close();
     });
 }

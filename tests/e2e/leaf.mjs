@@ -1,10 +1,11 @@
 // A downstream device of the npm SDK behind the gateway. usage: leaf.mjs, with CONNECTION_STRING (GatewayHostName in it),
-// NODE_EXTRA_CA_CERTS and LEDGER; CERTIFICATE and KEY (PEM files) for one with x509=true; SEND_EVERY (ms): it sends.
+// NODE_EXTRA_CA_CERTS and LEDGER; CERTIFICATE and KEY (PEM files) for one with x509=true; SEND_EVERY (ms): it sends; TWIN:
+// it reads its twin first.
 import fs from 'node:fs';
 import device from 'azure-iot-device';
 import mqtt from 'azure-iot-device-mqtt';
 
-const { CERTIFICATE, KEY, SEND_EVERY } = process.env;
+const { CERTIFICATE, KEY, SEND_EVERY, TWIN } = process.env;
 const note = (line) => fs.appendFileSync(process.env.LEDGER, `${line}\n`);
 // fromConnectionString() forgets GatewayHostName beside x509=true; the transport takes it from the provider all the same.
 function clientWithCertificate() {
@@ -27,6 +28,13 @@ client.on('message', (message) => {
 });
 await client.open();
 note('ready');
+if (TWIN) {
+  const twin = await client.getTwin();
+  note(`twin ${JSON.stringify(twin.properties.desired.greeting)}`);
+  await new Promise((resolve, reject) => {
+    twin.properties.reported.update({ read: true }, (error) => (error ? reject(error) : resolve()));
+  });
+}
 
 for (let number = 1; SEND_EVERY; ++number) {
   const message = new device.Message(`message ${number}`);

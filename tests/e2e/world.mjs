@@ -40,21 +40,31 @@ function ended(child) {
 }
 
 export class World {
-  constructor(name) {
+  // `above`: the world of the edge device that this one is a child of; the cloud is that one's, too.
+  constructor(name, { above, device = 'edge-1', address = hubAddress } = {}) {
     this.root = fs.mkdtempSync(path.join(os.tmpdir(), `skerry-${name}-`));
-    this.cloudData = path.join(this.root, 'cloud');
+    this.above = above;
+    this.below = [];
+    this.cloudData = above ? above.cloudData : path.join(this.root, 'cloud');
     this.bundles = path.join(this.root, 'bundles');
     this.management = path.join(this.root, 'mgmt.sock');
     this.programs = {};  // by role, other than the one of the release build
-    this.device = 'edge-1';
+    this.device = device;
     this.cloudAddress = cloudAddress;
-    this.hostname = hubAddress;
+    this.hostname = address;
     this.startLimit = 30;  // seconds, for modules to run
-    this.hubEnv = { SKERRY_LISTEN: { value: hubAddress } };
+    this.hubEnv = { SKERRY_LISTEN: { value: address } };
     this.bundle('skerry/agent', [skerry, 'agent']);
     this.bundle('skerry/hub', [skerry, 'hub']);
     this.bundle('skerry/sensor', [path.join(samples, 'sensor')]);
     this.bundle('skerry/filter', [path.join(samples, 'filter')]);
+  }
+
+  // A child edge device with a daemon of its own, on another loopback address; closed with this world.
+  addBelow(device, address) {
+    const child = new World(device, { above: this, device, address });
+    this.below.push(child);
+    return child;
   }
 
   bundle(image, entrypoint, env = []) {
@@ -113,13 +123,16 @@ export class World {
 
   // `authorities`: PEM of those whose devices the hub trusts, besides the cloud's.
   createDevice(authorities = '') {
-    this.cloudCli('device', 'create', this.device, '--edge-enabled');
-    const info = this.info();
+    const parent = this.above ? ['--parent', this.above.device] : [];
+    this.cloudCli('device', 'create', this.device, '--edge-enabled', ...parent);
+    // A child speaks to its parent only, and trusts that one.
+    const upstream = this.above ? this.above.edgeAuthority : this.info().caCertificate;
     const trusted = path.join(this.root, 'trusted.pem');
-    fs.writeFileSync(trusted, fs.readFileSync(info.caCertificate, 'utf8') + authorities);
+    fs.writeFileSync(trusted, fs.readFileSync(upstream, 'utf8') + authorities);
     const connection = this.cloudCli('device', 'connection-string', this.device).trim();
     fs.writeFileSync(path.join(this.root, 'config.toml'), [
       `hostname = "${this.hostname}"`,
+      ...(this.above ? [`parent_hostname = "${this.above.hostname}"`] : []),
       `trust_bundle_cert = "file://${trusted}"`,
       '[provisioning]', 'source = "manual"', `connection_string = "${connection}"`,
       '[agent]', 'name = "edgeAgent"', 'type = "docker"',
@@ -146,7 +159,7 @@ export class World {
       stdio: ['ignore', out, out],
       env: { ...process.env, NODE_TEST_CONTEXT: '', LEDGER: this.ledger(name),
         NODE_EXTRA_CA_CERTS: this.edgeAuthority,
-        CONNECTION_STRING: `${connection};GatewayHostName=${hubAddress}`, ...env },
+        CONNECTION_STRING: `${connection};GatewayHostName=${this.hostname}`, ...env },
     });
     fs.closeSync(out);
     return child;
@@ -308,6 +321,7 @@ export class World {
   }
 
   async close() {
+    for (const child of this.below) await child.close();
     await this.powerOff();
     if (this.cloud) await this.stopCloud('SIGKILL');
     if (process.env.SKERRY_KEEP) console.error(`kept ${this.root}`);
@@ -328,6 +342,7 @@ export class World {
         text += `--- ${name}\n${this.moduleLog(name, '--tail', '40')}\n`;
       } catch { /* no such module, or no daemon */ }
     }
+    for (const child of this.below) text += `=== ${child.device}, below\n${await child.story()}`;
     return text;
   }
 }

@@ -66,6 +66,10 @@ Rest::Reply Rest::on_module(const Call& call, model::Identity module) {
 Rest::Reply Rest::list_modules(const Call& call, model::Identity device) {
     if (!call.is("GET")) co_return refuse(wrong_method(call.request));
     if (auto allowed = co_await authorize(call, registry_read, {device}); !allowed) co_return refuse(allowed.error());
+    co_return co_await module_list(std::move(device));
+}
+
+Rest::Reply Rest::module_list(model::Identity device) {
     const auto modules = co_await hub_.ask([&](Stores& stores) -> Outcome<std::vector<Registration>> {
         if (const auto known = stores.registry.find(device); !known) return refuse(known.error());
         return stores.registry.modules(device.device_id());
@@ -77,24 +81,38 @@ Rest::Reply Rest::list_modules(const Call& call, model::Identity device) {
 }
 
 Rest::Reply Rest::on_identity(const Call& call, model::Identity identity) {
-    Outcome<Registration> result = refuse(wrong_method(call.request));
-    if (call.is("GET")) {
-        result = co_await hub_.ask([&](Stores& stores) { return stores.registry.find(identity); });
-    } else if (call.is("DELETE")) {
-        const auto removed = co_await hub_.remove(identity, call.if_match());
-        if (!removed) co_return refuse(removed.error());
-        co_return no_content();
-    } else if (call.is("PUT")) {
-        const auto body = body_object(call.request);
-        if (!body) co_return refuse(body.error());
-        auto change = parse_registration(*body, identity);
-        if (!change) co_return refuse(change.error());
-        result = co_await hub_.put(identity, std::move(*change), call.if_match());
-    }
-    if (!result) co_return refuse(result.error());
-    auto answer = json_answer(identity_view(*result));
-    answer.headers.emplace_back("ETag", fmt::format("\"{}\"", result->etag));
-    co_return answer;
+    if (call.is("GET")) co_return co_await identity_found(std::move(identity));
+    if (call.is("DELETE")) co_return co_await identity_removed(std::move(identity), call.if_match());
+    if (!call.is("PUT")) co_return refuse(wrong_method(call.request));
+    auto body = body_object(call.request);
+    if (!body) co_return refuse(body.error());
+    co_return co_await identity_put(std::move(identity), std::move(*body), call.if_match());
+}
+
+Rest::Reply Rest::identity_found(model::Identity identity) {
+    const auto found = co_await hub_.ask([&](Stores& stores) { return stores.registry.find(identity); });
+    if (!found) co_return refuse(found.error());
+    co_return identity_answer(*found);
+}
+
+Rest::Reply Rest::identity_removed(model::Identity identity, IfMatch if_match) {
+    const auto removed = co_await hub_.remove(std::move(identity), std::move(if_match));
+    if (!removed) co_return refuse(removed.error());
+    co_return no_content();
+}
+
+Rest::Reply Rest::identity_put(model::Identity identity, json::object body, IfMatch if_match) {
+    auto change = parse_registration(body, identity);
+    if (!change) co_return refuse(change.error());
+    const auto put = co_await hub_.put(std::move(identity), std::move(*change), std::move(if_match));
+    if (!put) co_return refuse(put.error());
+    co_return identity_answer(*put);
+}
+
+Answer Rest::identity_answer(const Registration& registration) {
+    auto answer = json_answer(identity_view(registration));
+    answer.headers.emplace_back("ETag", fmt::format("\"{}\"", registration.etag));
+    return answer;
 }
 
 namespace {
@@ -105,11 +123,6 @@ struct BulkItem {
     IfMatch if_match;
     bool removes{false};
 };
-
-std::string text_member(const json::object& object, std::string_view name) {
-    const auto* member = object.if_contains(name);
-    return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
-}
 
 Outcome<BulkItem> parse_bulk_item(const json::value& value) {
     if (!value.is_object()) return refuse(HubCode::argument_invalid, "each element must be an object");

@@ -30,6 +30,11 @@ Outcome<model::Identity> module_of(const std::string& device, const std::string&
     return std::move(*identity);
 }
 
+std::string text_member(const boost::json::object& object, std::string_view name) {
+    const auto* member = object.if_contains(name);
+    return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
+}
+
 Fault no_such_call(const codec::HttpRequest& request) {
     return {HubCode::not_found, fmt::format("this hub has no call {} {}", request.method, request.raw_path())};
 }
@@ -119,6 +124,7 @@ Rest::Reply Rest::on_devices(const Call& call) {
     const auto module = module_of(path[1], path[3]);
     if (!module) co_return refuse(module.error());
     if (path.size() == 4) co_return co_await on_module(call, *module);
+    if (path.size() == 5 && is_on_behalf(path[4])) co_return co_await on_behalf(call, *module);
     if (path.size() == 5) co_return co_await on_scope(call, *module);
     if (path.size() == 6 && path[4] == "messages" && path[5] == "events") co_return co_await send_events(call, *module);
     co_return refuse(no_such_call(call.request));

@@ -56,6 +56,11 @@ private:
     [[nodiscard]] Reply list_modules(const Call& call, model::Identity device);
     [[nodiscard]] Reply on_module(const Call& call, model::Identity module);
     [[nodiscard]] Reply on_identity(const Call& call, model::Identity identity);
+    [[nodiscard]] Reply module_list(model::Identity device);
+    [[nodiscard]] Reply identity_found(model::Identity identity);
+    [[nodiscard]] Reply identity_removed(model::Identity identity, IfMatch if_match);
+    [[nodiscard]] Reply identity_put(model::Identity identity, boost::json::object body, IfMatch if_match);
+    [[nodiscard]] Answer identity_answer(const Registration& registration);
     [[nodiscard]] Reply on_twin(const Call& call, model::Identity identity);
     [[nodiscard]] Reply invoke(const Call& call, model::Identity identity);
     [[nodiscard]] Reply apply_configuration(const Call& call, model::Identity device);
@@ -67,6 +72,7 @@ private:
     [[nodiscard]] Reply purge_commands(const Call& call, model::Identity device);
     [[nodiscard]] Reply on_feedback(const Call& call);
     [[nodiscard]] Reply on_scope(const Call& call, model::Identity actor);
+    [[nodiscard]] Reply on_behalf(const Call& call, model::Identity actor);
     [[nodiscard]] Reply scope_page(std::string edge_device, std::string after, std::size_t limit, std::string link);
     [[nodiscard]] Reply scope_target(model::Identity target);
 
@@ -90,5 +96,9 @@ private:
 [[nodiscard]] model::Message message_of(const codec::HttpRequest& request);
 [[nodiscard]] Fault no_such_call(const codec::HttpRequest& request);
 [[nodiscard]] Fault wrong_method(const codec::HttpRequest& request);
+// The calls of on_behalf.cpp.
+[[nodiscard]] bool is_on_behalf(std::string_view operation);
+// A member that is text; empty when there is none.
+[[nodiscard]] std::string text_member(const boost::json::object& object, std::string_view name);
 
 }  // namespace skerry::cloud

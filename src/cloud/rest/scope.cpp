@@ -3,6 +3,7 @@
 
 #include "base/encoding.hpp"
 #include "cloud/rest/shapes.hpp"
+#include "iothub/auth_chain.hpp"
 
 #include <fmt/format.h>
 #include <boost/json/array.hpp>
@@ -40,21 +41,6 @@ json::object scope_answer(const std::vector<Registration>& devices, const std::v
     return {{"devices", std::move(device_list)},
             {"modules", std::move(module_list)},
             {"continuationLink", link.empty() ? json::value(nullptr) : json::value(link)}};
-}
-
-std::string text_member(const json::object& object, std::string_view name) {
-    const auto* member = object.if_contains(name);
-    return member != nullptr && member->is_string() ? std::string(member->get_string()) : std::string();
-}
-
-std::vector<std::string> split_chain(std::string_view text) {
-    std::vector<std::string> chain;
-    while (!text.empty() && chain.size() <= 16) {
-        const auto end = std::min(text.find(';'), text.size());
-        if (end > 0) chain.emplace_back(text.substr(0, end));
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return chain;
 }
 
 std::size_t bounded_size(std::int64_t wanted) {
@@ -113,7 +99,9 @@ Rest::Reply Rest::on_scope(const Call& call, model::Identity actor) {
         auto parsed = body_object(call.request);
         if (!parsed) co_return refuse(parsed.error());
         body = std::move(*parsed);
-        chain = split_chain(text_member(body, "authChain"));
+        auto read = iothub::parse_auth_chain(text_member(body, "authChain"));
+        if (!read) co_return refuse(HubCode::argument_invalid, read.error().text);
+        chain = std::move(*read);
         target_device = text_member(body, "targetDeviceId");
         target_module = text_member(body, "targetModuleId");
     } else {

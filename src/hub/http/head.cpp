@@ -1,6 +1,7 @@
 #include "hub/http/head.hpp"
 
 #include "base/log.hpp"
+#include "hub/http/answers.hpp"
 #include "hub/http/method_call.hpp"
 
 #include <fmt/format.h>
@@ -11,18 +12,6 @@ using codec::HttpRequest;
 using codec::HttpResponse;
 
 namespace {
-
-HttpResponse answer(unsigned status, std::string text) {
-    HttpResponse response;
-    response.status = status;
-    response.headers.set("Content-Type", "application/json; charset=utf-8");
-    response.body = std::move(text);
-    return response;
-}
-
-HttpResponse refuse(unsigned status, std::string_view why) {
-    return answer(status, fmt::format(R"({{"message":{}}})", json_text(std::string(why))));
-}
 
 HttpResponse refuse_call(const Error& error) {
     switch (error.code) {
@@ -58,21 +47,39 @@ Task<HttpResponse> Head::handle(HttpRequest request, const net::Peer& peer) {
     co_return response;
 }
 
+Head::Head(Services services)
+    : services_(std::move(services)),
+      callers_(services_.authenticator, services_.scope, services_.link, services_.clock,
+               model::Identity::module(services_.own.device_id(), services_.api_proxy)),
+      nested_(callers_, services_.scope, services_.link, services_.clock, services_.nested) {}
+
 Task<HttpResponse> Head::dispatch(HttpRequest request, const net::Peer& peer) {
     auto path = request.segments();
     if (path.size() > 1 && path.back().empty()) path.pop_back();
+    if (path.size() == 1 && path.front() == "metrics") co_return services_.metrics_page(request);
+    if (path.front() == "twins") co_return co_await on_twins(std::move(request), std::move(path), peer);
+    const bool modules = path.size() >= 3 && path[0] == "devices" && path[2] == "modules";
+    if (modules && path.size() <= 4) {
+        if (path.size() == 3) path.emplace_back();
+        co_return co_await nested_.of_device(path[1], path[3], std::move(request), peer);
+    }
+    if (modules && path.size() == 5) {
+        if (path[3] != "$edgeHub") co_return refuse(401, "only the hub of an edge device may ask here", "ErrorMessage");
+        co_return co_await nested_.of_hub(path[1], path[4], std::move(request), peer);
+    }
+    co_return refuse(404,
+                     "there is nothing at this path; direct methods are at /twins/{device}/methods and "
+                     "/twins/{device}/modules/{module}/methods, module identities at /devices/{device}/modules");
+}
+
+Task<HttpResponse> Head::on_twins(HttpRequest request, std::vector<std::string> path, const net::Peer& peer) {
     const bool to_device = path.size() == 3;
     const bool to_module = path.size() == 5 && path[2] == "modules";
-    if (path.size() == 1 && path.front() == "metrics") co_return services_.metrics_page(request);
-    if ((!to_device && !to_module) || path.front() != "twins" || path.back() != "methods")
+    if ((!to_device && !to_module) || path.back() != "methods")
         co_return refuse(404,
-                         "there is nothing at this path; direct methods are at "
-                         "/twins/{device}/methods and /twins/{device}/modules/{module}/methods");
-    if (request.method != "POST") {
-        auto refused = refuse(405, "direct methods are invoked with POST");
-        refused.headers.set("Allow", "POST");
-        co_return refused;
-    }
+                         "there is nothing at this path; direct methods are at /twins/{device}/methods and "
+                         "/twins/{device}/modules/{module}/methods");
+    if (request.method != "POST") co_return wrong_method("POST");
     if (to_device) co_return co_await invoke(std::move(request), model::Identity::device(path[1]), path[1], peer);
     co_return co_await invoke(std::move(request), model::Identity::module(path[1], path[3]),
                               fmt::format("{}/{}", path[1], path[3]), peer);
@@ -87,12 +94,10 @@ Task<HttpResponse> Head::invoke(HttpRequest request, Result<model::Identity> tar
     if (!caller) co_return refuse(400, "Invalid header value for x-ms-edge-moduleId");
     if (caller->device_id() != services_.own.device_id())
         co_return refuse(401, "Only modules on the same device can invoke DirectMethods");
-    const auto token = std::string(request.headers.find("Authorization").value_or(""));
-    const auto admitted = co_await services_.authenticator.authenticate(
-        {.identity = *caller, .token = token, .certificates_pem = peer.certificates_pem});
+    const auto admitted = co_await callers_.admit(*caller, request, peer);
     if (!admitted) {
         log::info("A method call over HTTPS is refused: {}", admitted.error().text);
-        co_return refuse(401, admitted.error().text);
+        co_return refuse(admitted.error().code == Errc::timeout ? 504 : 401, admitted.error().text);
     }
 
     // What can be nobody's name is not connected either.
