@@ -128,6 +128,29 @@ bundles = "/srv/bundles"
     CHECK(config->warnings.empty());
 }
 
+TEST_CASE("$upstream in the first agent's settings stands for the parent, and needs one") {
+    constexpr std::string_view child = R"(
+[provisioning]
+source = "manual"
+connection_string = "HostName=h;DeviceId=d;SharedAccessKey=a2V5"
+[agent]
+name = "edgeAgent"
+type = "docker"
+[agent.config]
+image = "$upstream:443/skerry/agent:1"
+createOptions = { Labels = { from = "$upstream:443, $upstream" } }
+auth = { serveraddress = "$upstream:443", username = "u" }
+)";
+    const auto config = parse("parent_hostname = \"10.0.0.5\"\n" + std::string(child));
+    REQUIRE_MESSAGE(config, config.error().text);
+    CHECK(config->agent.image == "10.0.0.5:443/skerry/agent:1");
+    CHECK(config->agent.create_options.at("Labels").at("from") == "10.0.0.5:443, 10.0.0.5");
+    CHECK(config->agent.auth.at("serveraddress") == "10.0.0.5:443");
+    const auto orphan = parse(std::string(child));
+    REQUIRE_FALSE(orphan);
+    CHECK(orphan.error().text.contains("there is no parent_hostname"));
+}
+
 TEST_CASE("a file that names a container engine means it, unless [skerry.engine] says otherwise") {
     const auto whole = agent + provisioning;
     CHECK_FALSE(parse(whole)->moby);

@@ -45,27 +45,34 @@ Result<std::unique_ptr<Core>> Core::create(CoreParts parts) {
     return core;
 }
 
+namespace {
+CloudLinkConfig link_config(const CoreParts& parts, const Settings& settings) {
+    const auto& [executor, clock, random, network, files] = parts.platform;
+    return {.executor = executor,
+            .clock = clock,
+            .random = random,
+            .network = network,
+            .own = settings.own,
+            .hub_host = settings.hub_host,
+            .dial_host = settings.dial_host(),
+            .mqtt_port = settings.upstream_mqtt_port,
+            .https_port = settings.upstream_https_port,
+            .trusted_pem = parts.trusted_pem,
+            .signer = parts.signer,
+            .chain_of = {},
+            .client_type = fmt::format("EdgeHub/{}", version),
+            .protocol = settings.upstream_protocol,
+            .scope_form = settings.nested ? iothub::ScopeForm::nested : iothub::ScopeForm::flat,
+            .idle_limit = settings.cloud_idle,
+            .most_connections = settings.most_clients + 1};
+}
+}  // namespace
+
 Result<> Core::connect_parts() {
     auto& [executor, clock, random, network, files] = parts_.platform;
-    auto link = parts_.make_link(
-        CloudLinkConfig{.executor = executor,
-                        .clock = clock,
-                        .random = random,
-                        .network = network,
-                        .own = settings_.own,
-                        .hub_host = settings_.hub_host,
-                        .dial_host = settings_.dial_host(),
-                        .mqtt_port = settings_.upstream_mqtt_port,
-                        .https_port = settings_.upstream_https_port,
-                        .trusted_pem = parts_.trusted_pem,
-                        .signer = parts_.signer,
-                        .chain_of = [this](const auto& id) { return chain_of(id); },
-                        .client_type = fmt::format("EdgeHub/{}", version),
-                        .protocol = settings_.upstream_protocol,
-                        .scope_form = settings_.nested ? iothub::ScopeForm::nested : iothub::ScopeForm::flat,
-                        .idle_limit = settings_.cloud_idle,
-                        .most_connections = settings_.most_clients + 1},
-        *this);
+    auto config = link_config(parts_, settings_);
+    config.chain_of = [this](const auto& id) { return chain_of(id); };
+    auto link = parts_.make_link(std::move(config), *this);
     if (!link) return fail(link.error());
     link_ = std::move(*link);
     twins_ = std::make_unique<Twins>(*parts_.state, *link_, metrics_, clock, random, executor, settings_.reported_sync);

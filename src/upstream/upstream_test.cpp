@@ -283,11 +283,6 @@ struct PaperRegistry {
         response.headers.set("iothub-errorcode", "ModuleNotFound");
         co_return response;
     }
-    Task<> close() {
-        listener->close();
-        co_await tasks.close();
-    }
-
     Clock& clock;
     std::unique_ptr<net::Listener> listener;
     std::vector<codec::HttpRequest> requests;
@@ -315,7 +310,8 @@ TEST_CASE("registry calls for those below go over one kept connection, and fail 
         CHECK(registry.requests[0].headers.find("Host") == "localhost");
         CHECK(registry.requests[0].body == call.body);
         co_await link->close();
-        co_await registry.close();
+        registry.listener->close();
+        co_await registry.tasks.close();
     });
     with_world([](World& world) -> Task<> {
         const auto link = world.link();  // nobody listens at its HTTPS port

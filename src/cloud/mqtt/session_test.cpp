@@ -97,7 +97,7 @@ TEST_CASE("a new connection of the same identity ends the older one") {
 TEST_CASE("the connection ends when its token does") {
     with_cloud([](TestCloud& test) -> Task<> {
         co_await test.create("d1");
-        const auto token = co_await test.token("d1", 1s);
+        const auto token = co_await test.token("d1", 2s);  // in whole seconds: one is left at least
         auto device = co_await test.dial();
         CHECK(co_await device.connect("d1", TestCloud::user_name("d1"), token) == mqtt::ConnectCode::accepted);
         CHECK_FALSE(co_await device.receive());

@@ -173,6 +173,67 @@ TEST_CASE("an edge hub reads its scope in both forms, and nobody else's") {
     });
 }
 
+TEST_CASE("an edge hub manages modules of devices below it on their behalf, two layers down too, and of nobody else") {
+    with_cloud([](TestCloud& test) -> Task<> {
+        const auto edge = co_await test.create("edge", R"(,"capabilities":{"iotEdge":true})");
+        const std::string scope(edge.at("deviceScope").as_string());
+        const auto child =
+            co_await test.create("child", R"(,"capabilities":{"iotEdge":true},"parentScopes":[")" + scope + "\"]");
+        const std::string below(child.at("deviceScope").as_string());
+        co_await test.create("leaf", R"(,"parentScopes":[")" + below + "\"]");
+        co_await test.create("stranger");
+        const auto token = co_await test.token("edge/$edgeHub");
+        const std::string base = "/devices/edge/modules/%24edgeHub/";
+        const auto call = [&](std::string operation, std::string body, std::optional<std::string> if_match = {}) {
+            const auto* const method = operation.starts_with("put") ? "PUT" : "POST";
+            return test.call(method, base + operation + "?api-version=2020-06-30-preview", std::move(body), token,
+                             std::move(if_match));
+        };
+
+        auto reply = co_await call("putModuleOnBehalfOf",
+                                   R"({"authChain":"leaf;child;edge","module":{"moduleId":"m","managedBy":"x"}})");
+        CHECK(reply.status == 200);
+        CHECK(reply.body.at("deviceId") == "leaf");
+        CHECK(reply.body.at("managedBy") == "x");
+        reply = co_await call("putModuleOnBehalfOf", R"({"authChain":"leaf;child;edge","module":{"moduleId":"m"}})");
+        CHECK(reply.error_code == "ModuleAlreadyExistsOnDevice");
+        reply = co_await call("putModuleOnBehalfOf",
+                              R"({"authChain":"leaf;child;edge","module":{"moduleId":"m","managedBy":"y"}})", "*");
+        CHECK(reply.body.at("managedBy") == "y");
+        reply = co_await call("getModuleOnBehalfOf", R"({"authChain":"leaf;child;edge","targetModuleId":"m"})");
+        CHECK(reply.body.at("managedBy") == "y");
+        reply = co_await call("getModulesOnTargetDevice", R"({"authChain":"child;edge"})");
+        CHECK(reply.body.as_array().size() == 2);
+        CHECK((co_await call("deleteModuleOnBehalfOf", R"({"authChain":"leaf;child;edge","moduleId":"m"})", "*"))
+                  .status == 204);
+        CHECK(
+            (co_await call("getModuleOnBehalfOf", R"({"authChain":"leaf;child;edge","targetModuleId":"m"})")).status ==
+            404);
+        // What is below two edge devices is in their scopes, too.
+        reply = co_await call("devicesAndModulesInTargetDeviceScope", R"({"authChain":"child;edge"})");
+        CHECK(reply.body.at("devices").as_array().size() == 2);
+
+        for (const auto* chain :
+             {"", "stranger;edge", "leaf;edge", "leaf;child", "edge;child", "nobody;edge", "a b;edge"})
+            CHECK_MESSAGE(
+                (co_await call("getModulesOnTargetDevice", R"({"authChain":")" + std::string(chain) + "\"}")).status /
+                        100 ==
+                    4,
+                chain);
+        for (const auto* body : {"", "[]", "{}", R"({"authChain":7})", R"({"authChain":"leaf;child;edge","module":7})",
+                                 R"({"authChain":"leaf;child;edge","module":{}})",
+                                 R"({"authChain":"child/$edgeHub;child;edge","module":{"moduleId":"m"}})"})
+            CHECK_MESSAGE((co_await call("putModuleOnBehalfOf", body)).status / 100 == 4, body);
+        reply = co_await test.call("POST", base + "getModulesOnTargetDevice", R"({"authChain":"child;edge"})",
+                                   co_await test.token("child/$edgeHub"));
+        CHECK(reply.status == 401);
+        CHECK((co_await test.call("GET", base + "getModulesOnTargetDevice", {}, token)).status == 405);
+        CHECK((co_await test.call("POST", "/devices/edge/modules/%24edgeAgent/getModulesOnTargetDevice",
+                                  R"({"authChain":"child;edge"})", token))
+                  .status == 404);
+    });
+}
+
 TEST_CASE("telemetry over HTTPS is answered when it is stored, single and in batches") {
     with_cloud([](TestCloud& test) -> Task<> {
         co_await test.create("d1");
