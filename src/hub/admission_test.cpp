@@ -168,6 +168,22 @@ TEST_CASE("an identity that was removed or disabled in the cloud is disconnected
     });
 }
 
+TEST_CASE("a crowd that says nothing makes room for whoever comes, and those who are in stay") {
+    with_hub([](TestHub& hub) -> Task<> {
+        co_await hub.stop();
+        hub.settings.most_clients = 2;
+        co_await hub.start();
+        const auto here = co_await hub.connect("leaf1");
+        std::vector<std::unique_ptr<TestClient>> crowd;
+        for (int count = 0; count < 150; ++count) crowd.push_back(co_await hub.dial());
+        const auto sensor = co_await hub.connect("edge1/sensor");
+        for (auto* const client : {here.get(), sensor.get()}) {
+            co_await client->send(wire::Pingreq{});
+            (void)co_await client->expect<wire::Pingresp>();
+        }
+    });
+}
+
 TEST_CASE("only so many clients are let in") {
     with_hub([](TestHub& hub) -> Task<> {
         co_await hub.stop();

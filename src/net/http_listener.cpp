@@ -1,6 +1,11 @@
 #include "net/http_listener.hpp"
 
 #include "base/log.hpp"
+#include "net/room.hpp"
+
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace skerry::net {
 
@@ -8,6 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr auto ask_again = 10s;
+constexpr std::size_t leaving_at_once = 100;
 
 Result<std::unique_ptr<Listener>> listen(Network& network, const HttpPlace& place) {
     if (place.tls) return network.listen_tls(place.address, place.port, place.tls);
@@ -46,21 +52,57 @@ Task<> HttpListener::serve(HttpPlace place) {
     for (;;) {
         auto stream = co_await listener_->accept();
         if (!stream) co_return;  // closed
-        if (running_.size() >= place.most_connections) {
+        if (guests_.size() >= place.most_connections && !make_room(place.most_connections)) {
             log::warn("{}: a connection from {} is refused: {} are open", place.name, (*stream)->peer().address,
                       place.most_connections);
             continue;
         }
-        running_.spawn("HTTP connection", serve_one(std::move(*stream)));
+        auto guest = std::make_shared<Guest>(std::move(*stream));
+        guests_.push_back(guest);
+        running_.spawn("HTTP connection", serve_one(std::move(guest)));
     }
 }
 
-Task<> HttpListener::serve_one(std::unique_ptr<Stream> stream) {
+// What was told to end takes a moment to.
+bool HttpListener::make_room(std::size_t most) {
+    if (guests_.size() >= most + leaving_at_once) return false;
+    std::vector<std::shared_ptr<Guest>> idle;
+    std::vector<std::string_view> hosts;
+    for (const auto& guest : guests_) {
+        if (guest->served || guest->leaving) continue;
+        idle.push_back(guest);
+        hosts.push_back(host_of(guest->stream->peer().address));
+    }
+    const auto chosen = who_goes(hosts);
+    if (!chosen) return false;
+    idle[*chosen]->leaving = true;
+    idle[*chosen]->stream->close();
+    return true;
+}
+
+Task<codec::HttpResponse> HttpListener::answer(Guest& guest, codec::HttpRequest request) {
+    struct Served {
+        bool& flag;
+        explicit Served(bool& of_guest) : flag(of_guest) { flag = true; }
+        ~Served() { flag = false; }
+    } const served(guest.served);
+    co_return co_await handler_(std::move(request), guest.stream->peer());
+}
+
+Task<> HttpListener::serve_one(std::shared_ptr<Guest> guest) {
+    struct Leave {
+        HttpListener& listener;
+        std::shared_ptr<Guest>& guest;
+        ~Leave() { listener.guests_.remove(guest); }
+    } const leave{*this, guest};
     const HttpServerLimits limits{.message = {.header_bytes = 16 * 1024, .body_bytes = 256 * 1024},
                                   .idle = 60s,
                                   .sending = 30s,
                                   .cancel_unwanted = true};
-    co_await serve_http(*stream, clock_, handler_, limits);
+    const HttpHandler handler = [this, &guest](codec::HttpRequest request, const Peer&) {
+        return answer(*guest, std::move(request));
+    };
+    co_await serve_http(*guest->stream, clock_, handler, limits);
 }
 
 Task<> HttpListener::close() {

@@ -48,6 +48,9 @@ public:
     // Ends it when the client has been silent for too long.
     void check_silence(SteadyTime now);
     [[nodiscard]] bool admitted() const { return session_ != nullptr; }
+    // Still on its way in.
+    [[nodiscard]] bool arriving() const { return session_ == nullptr && ended_ == End::none; }
+    [[nodiscard]] std::string_view address() const { return stream_->peer().address; }
 
     bool takes_input(std::string_view input) const override;
     bool writable() const override;

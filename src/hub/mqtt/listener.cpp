@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/timeout.hpp"
+#include "net/room.hpp"
 
 #include <malloc.h>
 
@@ -38,7 +39,7 @@ Task<> Listener::accept(net::Listener& listener) {
     for (;;) {
         auto stream = co_await listener.accept();
         if (!stream) co_return;  // closed
-        if (connections_.size() >= most_) {
+        if (connections_.size() >= most_ && !make_room()) {
             log::warn("A connection from {} is refused: {} are open", (*stream)->peer().address, connections_.size());
             continue;
         }
@@ -47,6 +48,22 @@ Task<> Listener::accept(net::Listener& listener) {
         first_connection_.set();
         running_.spawn("MQTT connection", run_one(std::move(connection)));
     }
+}
+
+// What was told to end takes a moment to.
+bool Listener::make_room() {
+    if (connections_.size() >= most_ + arriving) return false;
+    std::vector<std::shared_ptr<Connection>> waiting;
+    std::vector<std::string_view> hosts;
+    for (const auto& connection : connections_) {
+        if (!connection->arriving()) continue;
+        waiting.push_back(connection);
+        hosts.push_back(net::host_of(connection->address()));
+    }
+    const auto chosen = net::who_goes(hosts);
+    if (!chosen) return false;
+    waiting[*chosen]->close("too many connections are waiting to come in");
+    return true;
 }
 
 Task<> Listener::run_one(std::shared_ptr<Connection> connection) {

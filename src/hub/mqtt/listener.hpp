@@ -1,6 +1,7 @@
 // The MQTT head: accepts connections and looks after them until they end.
 //
-// Bounds: as many connections as clients may be connected, and 100 more that are still on their way in.
+// Bounds: as many connections as clients may be connected, and 100 more that are still on their way in. When there are
+//         so many, one of these has to go for each that comes (net/room.hpp).
 #pragma once
 
 #include "hub/mqtt/connection.hpp"
@@ -24,6 +25,7 @@ public:
 
 private:
     [[nodiscard]] Task<> accept(net::Listener& listener);
+    [[nodiscard]] bool make_room();
     [[nodiscard]] Task<> run_one(std::shared_ptr<Connection> connection);
     [[nodiscard]] Task<> watch_silence();
     [[nodiscard]] Task<Result<>> all_ended();
