@@ -310,6 +310,7 @@ Result<Config> load_config(storage::Files& files, const std::filesystem::path& p
     if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
     auto config = parse_config(*text, host.data());
     if (!config) return fail(config.error().while_doing(path.native()));
+    config->file = path;
     if (config->device_key_file) {
         const auto key = storage::read_file(files, *config->device_key_file, 4096);
         if (!key) return fail(key.error().while_doing("provisioning.authentication.device_id_pk.uri"));

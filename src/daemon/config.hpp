@@ -58,6 +58,7 @@ struct Config {
     std::optional<MobyConfig> moby;  // modules are containers; absent: plain processes
     bool may_be_elevated{true};      // allow_elevated_docker_permissions
 
+    std::filesystem::path file;  // that it was read from
     std::vector<std::string> warnings;
 };
 
