@@ -1,5 +1,6 @@
 // The agent as a module like others: what it counts, and an update of it that does not work.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import test from 'node:test';
 import { skerry, withWorld, until } from './world.mjs';
 
@@ -31,6 +32,49 @@ test('on plain processes the agent counts at port 9601 of this machine, and the 
     assert.match(await page(9600, '127.0.0.12').catch(() => page(9600)), /^edgehub_connected_clients/m);
     JSON.parse(world.cloudCli('method', 'invoke', world.device, '$edgeAgent', 'ping', 'null', '--json'));
     assert.match(await page(9601), /^edgeagent_direct_method_invocations_count{method_name="ping"} 1$/m);
+  });
+});
+
+// The documented format: per series name, labels, and points of time and value.
+function decodeTelemetry(bytes) {
+  const series = new Map();
+  let at = 0;
+  const number = () => { at += 4; return bytes.readInt32LE(at - 4); };
+  const text = () => { const size = number(); at += size; return bytes.toString('utf8', at - size, at); };
+  while (at < bytes.length) {
+    const name = text();
+    const labels = JSON.parse(text());
+    const points = [];
+    for (let count = number(); count > 0; --count, at += 16) points.push(bytes.readDoubleLE(at + 8));
+    series.set(name, [...(series.get(name) ?? []), { labels, points }]);
+  }
+  return series;
+}
+
+test('a new agent that works stays; and telemetry is sent when it is asked for, without names', async () => {
+  await withWorld('agent-telemetry', async (world) => {
+    await started(world);
+    const env = { SendRuntimeQualityTelemetry: 'true', MetricScrapeInterval: '0:00:10', MetricUploadInterval: '0:00:10',
+      SKERRY_HUB_METRICS: 'http://127.0.0.12:9600/metrics' };
+    const before = world.pid('agent');
+    world.updateTwin('$edgeAgent', { systemModules: { edgeAgent: {
+      env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, { value }])) } } });
+    await until('the agent was replaced', () => world.pid('agent') !== before, 60);
+    const event = await until('telemetry came', () => world.events('$edgeAgent')
+      .find((one) => JSON.stringify(one).includes('application/x-azureiot-edgeruntimediagnostics')), 90);
+    const bytes = Buffer.from(event.bodyBase64, 'base64');
+    const series = decodeTelemetry(bytes);
+    assert.ok(series.get('edgeAgent_metadata')[0].labels.host_information);
+    assert.ok([...series.keys()].some((name) => name.startsWith('edgehub_')), [...series.keys()].join(' '));
+    const modules = series.get('edgeAgent_module_start_total') ?? [];
+    assert.ok(modules.every(({ labels }) => labels.module_name !== 'sleeper'));
+    for (const secret of ['sleeper', world.device, world.cloudAddress]) {
+      assert.ok(!bytes.includes(secret), `${secret} was sent`);
+    }
+    await until('the new agent has proved itself', () =>
+      fs.readFileSync(world.log('daemon'), 'utf8').includes('the new agent has proved itself'), 90);
+    assert.equal(reported(world).lastDesiredStatus.code, 200);
+    assert.equal(reported(world).rollback, undefined);
   });
 });
 
