@@ -21,7 +21,8 @@ HEAVY = [
     (r"toml\+\+/|toml", {"daemon", "cli"}),
     (r"CLI/", {"cli", "app"}),
     (r"spdlog/", {"base"}),
-    (r"re2/|zlib", {"agent"}),
+    (r"re2/", {"agent"}),
+    (r"zlib", {"agent", "codec"}),
 ]
 BANNED = [r"regex$", r"boost/asio\.hpp", r"boost/beast\.hpp", r"boost/beast/websocket", r"boost/outcome"]
 TEST_ONLY = {"sim"}

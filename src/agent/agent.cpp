@@ -1,10 +1,13 @@
 #include "agent/agent.hpp"
 
 #include "agent/methods.hpp"
+#include "agent/metrics/counting_runtime.hpp"
+#include "agent/metrics/metrics_service.hpp"
 #include "agent/runtime.hpp"
 #include "agent/settings.hpp"
 #include "agent/store.hpp"
 #include "agent/supervisor.hpp"
+#include "agent/telemetry/telemetry.hpp"
 #include "agent/twin_sync.hpp"
 #include "base/log.hpp"
 #include "base/task_scope.hpp"
@@ -42,6 +45,7 @@ private:
 // The hub, once the trust bundle is known; away until then.
 class HubLink final : public TwinLink {
 public:
+    explicit HubLink(Metrics& metrics) : metrics_(metrics) {}
     void open(std::unique_ptr<iothub::DeviceClient> client) {
         client_ = std::move(client);
         client_->start();
@@ -52,7 +56,13 @@ public:
     bool connected() const override { return client_ && client_->connected(); }
     Task<Result<boost::json::object>> get_twin() override {
         if (!client_) co_return fail(Errc::unreachable, "the hub has not been reached yet");
-        co_return co_await client_->get_twin();
+        auto twin = co_await client_->get_twin();
+        metrics_.synced(twin.has_value());
+        co_return twin;
+    }
+    Task<Result<>> send(model::SharedMessage message) {
+        if (!client_) co_return fail(Errc::unreachable, "the hub has not been reached yet");
+        co_return co_await client_->send(std::move(message));
     }
     Task<Result<>> report(boost::json::object patch) override {
         if (!client_) co_return fail(Errc::unreachable, "the hub has not been reached yet");
@@ -60,6 +70,7 @@ public:
     }
 
 private:
+    Metrics& metrics_;
     std::unique_ptr<iothub::DeviceClient> client_;
 };
 
@@ -79,28 +90,45 @@ class Agent {
 public:
     explicit Agent(Parts parts)
         : parts_(std::move(parts)),
+          measured_({.platform = parts_.platform,
+                     .settings = parts_.settings,
+                     .facts = parts_.facts,
+                     .runtime = *parts_.runtime,
+                     .version = parts_.version}),
+          runtime_(*parts_.runtime, measured_.metrics(), parts_.platform.clock,
+                   [this](const std::string& module) { return supervisor_.version_of(module); }),
           seal_(*parts_.workload),
           store_(parts_.platform.files, parts_.platform.random, seal_, parts_.settings.storage),
+          link_(measured_.metrics()),
           supervisor_({.settings = parts_.settings,
                        .facts = parts_.facts,
-                       .runtime = *parts_.runtime,
+                       .runtime = runtime_,
                        .store = store_,
                        .clock = parts_.platform.clock,
                        .executor = parts_.platform.executor,
                        .own_generation = parts_.generation,
                        .version = parts_.version,
-                       .on_state_changed = [this] { sync_.state_changed(); }}),
+                       .on_state_changed = [this] { sync_.state_changed(); },
+                       .on_looked = [this](const Deployment& deployment,
+                                           const auto& observed) { looked(deployment, observed); },
+                       .on_deployed = [this](Duration took) { measured_.metrics().deployed(took); }}),
           sync_(link_, parts_.platform.clock, parts_.platform.executor, parts_.settings.refresh,
                 {.on_desired = [this](const boost::json::object& desired,
                                       std::int64_t version) { supervisor_.take_desired(desired, version); },
                  .make_report = [this](bool compact) { return supervisor_.report(compact); }}),
           logs_(make_daemon_logs(parts_.platform.network, parts_.platform.clock, parts_.facts.management_uri)),
-          methods_({.runtime = *parts_.runtime,
+          methods_({.runtime = runtime_,
                     .logs = *logs_,
                     .facts = parts_.facts,
                     .platform = parts_.platform,
                     .knows = [this](const std::string& module) { return supervisor_.knows(module); },
-                    .storage = [this] { return tls_; }}),
+                    .storage = [this] { return tls_; },
+                    .on_call = [this](std::string_view method) { measured_.metrics().called(method); }}),
+          telemetry_({.platform = parts_.platform,
+                      .settings = parts_.settings.telemetry,
+                      .folder = parts_.settings.storage / "telemetry",
+                      .own_page = [this] { return measured_.page(); },
+                      .send = [this](model::SharedMessage message) { return link_.send(std::move(message)); }}),
           ended_(parts_.platform.executor),
           scope_(parts_.platform.executor) {}
 
@@ -111,6 +139,10 @@ public:
         scope_.spawn("reading the twin", sync_.keep_reading());
         scope_.spawn("reporting", sync_.keep_reporting());
         scope_.spawn("reaching the hub", reach_hub());
+        scope_.spawn("measuring", measured_.keep_measuring());
+        scope_.spawn("telemetry", telemetry_.keep_scraping());
+        scope_.spawn("sending telemetry", telemetry_.keep_uploading());
+        measured_.listen();
     }
 
     // Until `stop` is set (0), or supervision ended, which it never should (1: the daemon starts the agent anew).
@@ -124,12 +156,18 @@ public:
         co_await scope_.close();
         co_await methods_.close();
         co_await supervisor_.close();
+        co_await measured_.close();
         const auto said = co_await with_timeout<void>(parts_.platform.clock, farewell_limit, sync_.say_farewell());
         if (!said) log::debug("The last report was not delivered: {}", said.error().text);
         static_cast<void>(co_await with_timeout<void>(parts_.platform.clock, farewell_limit, close_link()));
     }
 
 private:
+    void looked(const Deployment& deployment, const std::vector<model::ModuleStatus>& observed) {
+        measured_.describe(supervisor_.system_info());
+        measured_.looked(deployment, observed);
+    }
+
     [[nodiscard]] Task<> supervise() {
         struct Ending {
             Event& ended;
@@ -211,6 +249,8 @@ private:
     }
 
     Parts parts_;
+    MetricsService measured_;
+    CountingRuntime runtime_;
     WorkloadSeal seal_;
     Store store_;
     HubLink link_;
@@ -219,6 +259,7 @@ private:
     std::shared_ptr<net::TlsClient> tls_;  // once the trust bundle is known
     std::unique_ptr<LogSource> logs_;
     Methods methods_;
+    Telemetry telemetry_;
     Event ended_;
     TaskScope scope_;
 };

@@ -240,6 +240,19 @@ model::ModuleSpec make_spec(const model::ManifestModule& module, const model::Ma
     return spec;
 }
 
+std::optional<BroughtBack> read_brought_back(const model::ModuleStatus& agent) {
+    const auto text = label(agent, brought_back_label);
+    const auto read = text ? model::parse_object(*text) : Result<json::object>(fail(Errc::not_found, ""));
+    if (!read) return std::nullopt;
+    const auto member = [&](std::string_view name) {
+        const auto* value = read->if_contains(name);
+        return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+    };
+    BroughtBack back{.fingerprint = member("spec"), .reason = member("reason"), .log = member("log")};
+    if (back.fingerprint.empty()) return std::nullopt;
+    return back;
+}
+
 std::string applied_fingerprint(const model::ModuleStatus& status, const Deployment& deployment) {
     if (auto own = label(status, spec_label)) return std::move(*own);
     if (status.name != agent_name || !deployment.manifest.agent) return {};

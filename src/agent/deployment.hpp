@@ -17,6 +17,7 @@
 #include <expected>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,6 +73,15 @@ struct Deployment {
 [[nodiscard]] std::string fingerprint(const model::ManifestModule& module, const DeviceFacts& facts);
 [[nodiscard]] model::ModuleSpec make_spec(const model::ManifestModule& module, const model::Manifest& manifest,
                                           const DeviceFacts& facts, std::string_view generation_id);
+
+// The label that a daemon puts on an agent that it brought back, because the one after it did not prove itself.
+inline constexpr std::string_view brought_back_label = "net.skerry.brought-back";
+struct BroughtBack {
+    std::string fingerprint;  // of the one that failed
+    std::string reason;
+    std::string log;  // its last lines
+};
+[[nodiscard]] std::optional<BroughtBack> read_brought_back(const model::ModuleStatus& agent);
 
 // The fingerprint that lies on a module of the engine. An agent that the daemon started from its own configuration has
 // none; it counts as `wanted` when image, createOptions and environment are the manifest's.

@@ -2,6 +2,7 @@
 
 #include "agent/report.hpp"
 #include "base/encoding.hpp"
+#include "daemonapi/log_frames.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -10,17 +11,12 @@ namespace skerry::agent {
 
 namespace {
 
-constexpr std::size_t head = 8;
-
-std::string text_of(std::string_view frames) {
+std::string text_of(std::string_view bytes) {
+    daemonapi::LogFrames frames;
+    frames.feed(bytes);
     std::string text;
-    while (frames.size() > head) {
-        std::size_t length = 0;
-        for (std::size_t at = 4; at < head; ++at) length = length << 8 | static_cast<unsigned char>(frames[at]);
-        if (static_cast<unsigned char>(frames[0]) > 2 || frames[1] != 0 || frames[2] != 0 || frames[3] != 0) break;
-        text += frames.substr(head, length);
-        frames.remove_prefix(std::min(frames.size(), head + length));
-    }
+    while (const auto frame = frames.next()) text += frame->text;
+    if (const auto frame = frames.cut_off()) text += frame->text;
     return text;
 }
 
@@ -37,8 +33,8 @@ std::string presentable(std::string_view line) {
 
 }  // namespace
 
-std::string last_words(std::string_view frames) {
-    const auto text = text_of(frames);
+std::string last_words(std::string_view log) {
+    const auto text = text_of(log);
     std::vector<std::string> lines;
     for (std::string_view rest = text; !rest.empty();) {
         const auto end = rest.find('\n');

@@ -1,5 +1,6 @@
 #include "agent/methods.hpp"
 
+#include "agent/logs/bundle.hpp"
 #include "agent/logs/collect.hpp"
 #include "agent/logs/line.hpp"
 #include "base/encoding.hpp"
@@ -39,10 +40,11 @@ struct Methods::Method {
 };
 
 std::span<const Methods::Method> Methods::all() {
-    static constexpr std::array<Method, 5> methods{{{"ping", &Methods::ping},
+    static constexpr std::array<Method, 6> methods{{{"ping", &Methods::ping},
                                                     {"RestartModule", &Methods::restart_module},
                                                     {"GetModuleLogs", &Methods::get_module_logs},
                                                     {"UploadModuleLogs", &Methods::upload_module_logs},
+                                                    {"UploadSupportBundle", &Methods::upload_support_bundle},
                                                     {"GetTaskStatus", &Methods::get_task_status}}};
     return methods;
 }
@@ -54,9 +56,10 @@ Task<iothub::MethodResponse> Methods::answer(iothub::MethodRequest request) {
     std::string names;
     for (const auto& method : all()) {
         if (equals_ignoring_case(request.method, method.name)) {
+            if (parts_.on_call) parts_.on_call(method.name);
             const auto answered = co_await (this->*method.handler)(std::move(request.payload));
             if (!answered) co_return response_of(answered.error());
-            co_return iothub::MethodResponse{.status = 200, .payload = json::serialize(*answered)};
+            co_return iothub::MethodResponse{.status = 200, .payload = *answered};
         }
         names += (names.empty() ? "" : ",") + std::string(method.name);
     }
@@ -65,9 +68,9 @@ Task<iothub::MethodResponse> Methods::answer(iothub::MethodRequest request) {
          .text = fmt::format("Command '{}' not found. The supported commands are - {}", request.method, names)});
 }
 
-Task<Answer<json::value>> Methods::ping(std::string) { co_return json::value(nullptr); }
+Task<Answer<std::string>> Methods::ping(std::string) { co_return "null"; }
 
-Task<Answer<json::value>> Methods::restart_module(std::string payload) {
+Task<Answer<std::string>> Methods::restart_module(std::string payload) {
     const auto asked = parse_method_payload(payload);
     if (!asked) co_return std::unexpected(asked.error());
     const auto module = required_text(*asked, "id");
@@ -76,10 +79,10 @@ Task<Answer<json::value>> Methods::restart_module(std::string payload) {
         co_return refuse(500, fmt::format("Module {} not found in the current environment", *module));
     const auto restarted = co_await parts_.runtime.restart(*module);
     if (!restarted) co_return refuse(500, restarted.error().text);
-    co_return json::value(nullptr);
+    co_return "null";
 }
 
-Task<Answer<json::value>> Methods::get_module_logs(std::string payload) {
+Task<Answer<std::string>> Methods::get_module_logs(std::string payload) {
     const auto asked = parse_method_payload(payload);
     if (!asked) co_return std::unexpected(asked.error());
     auto request = parse_log_request(*asked);
@@ -91,49 +94,66 @@ Task<Answer<json::value>> Methods::get_module_logs(std::string payload) {
     };
     const Reading reading{++reading_};
     auto logs =
-        co_await with_timeout<Answer<Json>>(parts_.platform.clock, longest_task, read_logs(std::move(*request)));
+        co_await with_timeout<Answer<std::string>>(parts_.platform.clock, longest_task, read_logs(std::move(*request)));
     if (!logs) co_return refuse(500, "reading the logs: " + logs.error().text);
     co_return std::move(*logs);
 }
 
-Task<Result<Answer<json::value>>> Methods::read_logs(LogRequest request) {
-    auto logs = co_await get_logs(parts_.logs, parts_.facts, std::move(request));
-    if (!logs) co_return Answer<Json>(std::unexpected(std::move(logs).error()));
-    json::value answer(std::move(*logs));
-    if (json::serialize(answer).size() > longest_answer)
-        co_return Answer<Json>(
+Task<Result<Answer<std::string>>> Methods::read_logs(LogRequest request) {
+    const auto logs = co_await get_logs(parts_.logs, parts_.facts, std::move(request));
+    if (!logs) co_return Answer<std::string>(std::unexpected(logs.error()));
+    auto answer = json::serialize(*logs);
+    if (answer.size() > longest_answer)
+        co_return Answer<std::string>(
             refuse(400, "The logs are too large for an answer; ask for less, or use UploadModuleLogs"));
-    co_return Answer<Json>(std::move(answer));
+    co_return Answer<std::string>(std::move(answer));
 }
 
-Task<Answer<json::value>> Methods::upload_module_logs(std::string payload) {
+Task<Answer<std::string>> Methods::upload_module_logs(std::string payload) {
     const auto asked = parse_method_payload(payload);
     if (!asked) co_return std::unexpected(asked.error());
     auto request = parse_log_request(*asked);
     if (!request) co_return std::unexpected(std::move(request).error());
-    const auto url = required_text(*asked, "sasUrl");
-    if (!url) co_return std::unexpected(url.error());
+    auto target = target_of(*asked);
+    if (!target) co_return std::unexpected(std::move(target).error());
+    co_return begin("upload logs", upload_logs(parts_.logs, parts_.facts, std::move(target->storage),
+                                               std::move(target->place), std::move(*request)));
+}
+
+Task<Answer<std::string>> Methods::upload_support_bundle(std::string payload) {
+    const auto asked = parse_method_payload(payload);
+    if (!asked) co_return std::unexpected(asked.error());
+    auto options = parse_bundle_request(*asked);
+    if (!options) co_return std::unexpected(std::move(options).error());
+    auto target = target_of(*asked);
+    if (!target) co_return std::unexpected(std::move(target).error());
+    co_return begin("upload support bundle", upload_bundle(parts_.logs, parts_.facts, std::move(target->storage),
+                                                           std::move(target->place), std::move(*options)));
+}
+
+Answer<Methods::Target> Methods::target_of(const json::object& asked) const {
+    const auto url = required_text(asked, "sasUrl");
+    if (!url) return std::unexpected(url.error());
     auto place = parse_sas_url(*url, parts_.facts.parent_host);
-    if (!place) co_return refuse(400, place.error().text);
+    if (!place) return refuse(400, place.error().text);
     const auto& platform = parts_.platform;
     Blob::Parts storage{platform.network, platform.clock, platform.random, parts_.storage()};
-    if (place->tls && !storage.tls) co_return refuse(500, "the trust bundle has not been read yet; ask again later");
-    co_return begin("upload logs",
-                    upload_logs(parts_.logs, parts_.facts, std::move(storage), std::move(*place), std::move(*request)));
+    if (place->tls && !storage.tls) return refuse(500, "the trust bundle has not been read yet; ask again later");
+    return Target{std::move(*place), std::move(storage)};
 }
 
-Answer<json::value> Methods::begin(std::string operation, Task<Result<>> work) {
+Answer<std::string> Methods::begin(std::string operation, Task<Result<>> work) {
     const auto id = tasks_.start(std::move(operation), std::move(work));
     if (!id) return refuse(500, id.error().text);
-    return json::value(tasks_.status(*id));
+    return json::serialize(tasks_.status(*id));
 }
 
-Task<Answer<json::value>> Methods::get_task_status(std::string payload) {
+Task<Answer<std::string>> Methods::get_task_status(std::string payload) {
     const auto asked = parse_method_payload(payload);
     if (!asked) co_return std::unexpected(asked.error());
     const auto id = required_text(*asked, "correlationId");
     if (!id) co_return std::unexpected(id.error());
-    co_return json::value(tasks_.status(*id));
+    co_return json::serialize(tasks_.status(*id));
 }
 
 }  // namespace skerry::agent

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "agent/deployment.hpp"
+#include "agent/logs/blob.hpp"
 #include "agent/logs/request.hpp"
 #include "agent/logs/source.hpp"
 #include "agent/logs/tasks.hpp"
@@ -15,7 +16,7 @@
 #include "iothub/device_client.hpp"
 #include "platform/platform.hpp"
 
-#include <boost/json/value.hpp>
+#include <boost/json/object.hpp>
 
 #include <functional>
 #include <memory>
@@ -33,6 +34,7 @@ public:
         Platform platform;
         std::function<bool(const std::string& module)> knows;      // whether the daemon has a module of that name
         std::function<std::shared_ptr<net::TlsClient>()> storage;  // whom to trust as a storage; nullptr: not known yet
+        std::function<void(std::string_view method)> on_call{};    // one of ours; may be empty
     };
     explicit Methods(Parts parts);
 
@@ -41,18 +43,24 @@ public:
     [[nodiscard]] Task<> close() { return tasks_.close(); }
 
 private:
-    using Json = boost::json::value;
-    using Handler = Task<Answer<Json>> (Methods::*)(std::string payload);
+    // The answer is JSON text.
+    using Handler = Task<Answer<std::string>> (Methods::*)(std::string payload);
     struct Method;
+    struct Target {  // of an upload
+        BlobPlace place;
+        Blob::Parts storage;
+    };
+    [[nodiscard]] Answer<Target> target_of(const boost::json::object& asked) const;
     [[nodiscard]] static std::span<const Method> all();
 
-    [[nodiscard]] Task<Answer<Json>> ping(std::string payload);
-    [[nodiscard]] Task<Answer<Json>> restart_module(std::string payload);
-    [[nodiscard]] Task<Answer<Json>> get_module_logs(std::string payload);
-    [[nodiscard]] Task<Answer<Json>> upload_module_logs(std::string payload);
-    [[nodiscard]] Task<Answer<Json>> get_task_status(std::string payload);
-    [[nodiscard]] Task<Result<Answer<Json>>> read_logs(LogRequest request);
-    [[nodiscard]] Answer<Json> begin(std::string operation, Task<Result<>> work);
+    [[nodiscard]] Task<Answer<std::string>> ping(std::string payload);
+    [[nodiscard]] Task<Answer<std::string>> restart_module(std::string payload);
+    [[nodiscard]] Task<Answer<std::string>> get_module_logs(std::string payload);
+    [[nodiscard]] Task<Answer<std::string>> upload_module_logs(std::string payload);
+    [[nodiscard]] Task<Answer<std::string>> upload_support_bundle(std::string payload);
+    [[nodiscard]] Task<Answer<std::string>> get_task_status(std::string payload);
+    [[nodiscard]] Task<Result<Answer<std::string>>> read_logs(LogRequest request);
+    [[nodiscard]] Answer<std::string> begin(std::string operation, Task<Result<>> work);
 
     Parts parts_;
     std::size_t reading_{0};

@@ -23,17 +23,17 @@ public:
         for (const auto& [name, stream] : streams) names.push_back(name);
         co_return names;
     }
-    Task<Result<>> read(std::string module, daemonapi::LogOptions options,
-                        std::function<bool(std::string_view)> on_bytes,
-                        std::function<Task<>()> before_reading) override {
+    Task<Result<>> read(std::string module, daemonapi::LogOptions options, Taker take) override {
         asked = std::move(options);
         if (streams[module].empty()) co_return fail(Errc::io, "refused for the test");
         constexpr std::size_t piece = 1000;
         for (std::string_view rest = streams[module]; !rest.empty(); rest.remove_prefix(std::min(piece, rest.size()))) {
-            if (before_reading) co_await before_reading();
-            if (!on_bytes(rest.substr(0, piece))) break;
+            if (!co_await take(std::string(rest.substr(0, piece)))) break;
         }
         co_return Result<>{};
+    }
+    Task<Result<>> read_bundle(daemonapi::SupportBundleOptions, Taker) override {
+        co_return fail(Errc::unreachable, "connection refused");
     }
 };
 
@@ -104,7 +104,7 @@ TEST_CASE("a method that can't be done says why") {
     CHECK(unknown.status == 400);
     CHECK(
         unknown.payload ==
-        R"({"message":"Command 'Dance' not found. The supported commands are - ping,RestartModule,GetModuleLogs,UploadModuleLogs,GetTaskStatus"})");
+        R"({"message":"Command 'Dance' not found. The supported commands are - ping,RestartModule,GetModuleLogs,UploadModuleLogs,UploadSupportBundle,GetTaskStatus"})");
     CHECK(answer_to(world, "RestartModule", "").status == 400);
     CHECK(answer_to(world, "RestartModule", "{").status == 400);
     CHECK(answer_to(world, "RestartModule", R"({"id":"edgeAgent"})").status == 400);
@@ -175,4 +175,18 @@ TEST_CASE("an upload is a task whose status can be asked for") {
     const auto later = asked.answer("GetTaskStatus", R"({"schemaVersion":"1.0","correlationId":")" + id + "\"}");
     CHECK(later.payload.find(R"("status":"Failed","message":"Task upload logs failed because of error )") !=
           std::string::npos);
+}
+
+TEST_CASE("a support bundle is asked for as a task") {
+    World world;
+    Asked asked(world);
+    const std::string wanted = R"({"schemaVersion":"1.0","edgeRuntimeOnly":true)";
+    CHECK(asked.answer("UploadSupportBundle", wanted + "}").status == 400);
+    CHECK(asked.answer("UploadSupportBundle", wanted + R"(,"sasUrl":"http://localhost/c?s","since":[]})").status ==
+          400);
+    const auto begun = asked.answer("UploadSupportBundle", wanted + R"(,"sasUrl":"http://localhost/c?s"})");
+    REQUIRE(begun.status == 200);
+    const auto id = std::string(model::parse_object(begun.payload)->at("correlationId").as_string());
+    const auto later = asked.answer("GetTaskStatus", R"({"schemaVersion":"1.0","correlationId":")" + id + "\"}");
+    CHECK(later.payload.contains("Task upload support bundle failed because of error connection refused"));
 }

@@ -71,6 +71,11 @@ Task<Result<boost::json::object>> DaemonRuntime::system_info() {
     co_return co_await daemon->system_info();
 }
 
+Task<Result<boost::json::object>> DaemonRuntime::resources() {
+    const auto daemon = connection();
+    co_return co_await daemon->system_resources();
+}
+
 Task<Result<std::string>> DaemonRuntime::log_tail(std::string name, int lines) {
     constexpr std::size_t most = std::size_t{256} * 1024;
     const auto daemon = connection();

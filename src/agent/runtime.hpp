@@ -39,6 +39,8 @@ public:
     [[nodiscard]] virtual Task<Result<>> delete_identity(std::string module_id) = 0;
 
     [[nodiscard]] virtual Task<Result<boost::json::object>> system_info() = 0;
+    // What the machine and the modules use (agent-and-daemon.md 5.3.3).
+    [[nodiscard]] virtual Task<Result<boost::json::object>> resources() = 0;
 
     // The engine's log frames of the module's last `lines` lines.
     [[nodiscard]] virtual Task<Result<std::string>> log_tail(std::string name, int lines) = 0;
@@ -64,6 +66,7 @@ public:
     [[nodiscard]] Task<Result<daemonapi::IdentityEntry>> create_identity(std::string module_id) override;
     [[nodiscard]] Task<Result<>> delete_identity(std::string module_id) override;
     [[nodiscard]] Task<Result<boost::json::object>> system_info() override;
+    [[nodiscard]] Task<Result<boost::json::object>> resources() override;
     [[nodiscard]] Task<Result<std::string>> log_tail(std::string name, int lines) override;
 
 private:

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "model/manifest.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -44,6 +45,60 @@ void read_probation(const daemonapi::Environment& environment, ProbationPolicy& 
         policy.failures_allowed = static_cast<int>(*most);
 }
 
+// .NET's "[d.]h:mm:ss".
+std::optional<Duration> parse_time_span(std::string_view text) {
+    const auto take = [&text](char end, std::int64_t most) -> std::optional<std::int64_t> {
+        std::int64_t value = 0;
+        const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const auto digits = static_cast<std::size_t>(stop - text.data());
+        const bool ends = end == '\0' ? digits == text.size() : digits < text.size() && text[digits] == end;
+        if (error != std::errc() || !ends || value < 0 || value > most) return std::nullopt;
+        text.remove_prefix(std::min(digits + 1, text.size()));
+        return value;
+    };
+    constexpr std::int64_t most_days = 10'000;
+    const auto days = text.contains('.') ? take('.', most_days) : std::optional<std::int64_t>(0);
+    const auto hours = days ? take(':', 23) : std::nullopt;
+    const auto minutes = hours ? take(':', 59) : std::nullopt;
+    const auto seconds = minutes ? take('\0', 59) : std::nullopt;
+    if (!seconds) return std::nullopt;
+    return std::chrono::days(*days) + std::chrono::hours(*hours) + std::chrono::minutes(*minutes) +
+           std::chrono::seconds(*seconds);
+}
+
+void read_time_span(const daemonapi::Environment& environment, std::string_view name, Duration least, Duration& out) {
+    const auto text = environment.value_or(name, "");
+    if (text.empty()) return;
+    if (const auto span = parse_time_span(text))
+        out = std::max(least, *span);
+    else
+        log::warn("The variable {} must be a time as h:mm:ss or d.hh:mm:ss; its default is used", name);
+}
+
+void read_metrics(const daemonapi::Environment& environment, MetricsSettings& metrics) {
+    for (const auto* name : {"metrics__listener__MetricsEnabled", "MetricsEnabled"})
+        if (const auto enabled = on_or_off(environment, name)) metrics.enabled = *enabled;
+    for (const auto* name : {"metrics__listener__MetricsHistogramMaxAge", "MetricsHistogramMaxAge"})
+        read_time_span(environment, name, std::chrono::minutes(1), metrics.age);
+    read_time_span(environment, "PerformanceMetricsUpdateFrequency", std::chrono::seconds(5), metrics.measure_every);
+    if (const auto port = number(environment, "metrics__listener__port", 0, 65535))
+        metrics.port = static_cast<std::uint16_t>(*port);
+    const auto host = environment.value_or("metrics__listener__host", "");
+    metrics.address = host == "*" || host == "+" ? std::string() : host;
+    auto suffix = environment.value_or("metrics__listener__suffix", metrics.suffix);
+    while (suffix.ends_with('/')) suffix.pop_back();
+    metrics.suffix = suffix.substr(std::min(suffix.find_first_not_of('/'), suffix.size()));
+}
+
+void read_telemetry(const daemonapi::Environment& environment, TelemetrySettings& telemetry) {
+    constexpr Duration least = std::chrono::seconds(10);
+    if (const auto send = on_or_off(environment, "SendRuntimeQualityTelemetry")) telemetry.enabled = *send;
+    read_time_span(environment, "MetricScrapeInterval", least, telemetry.scrape_every);
+    read_time_span(environment, "MetricUploadInterval", least, telemetry.upload_every);
+    read_time_span(environment, "MetricMaxUploadAge", least, telemetry.longest_kept);
+    telemetry.hub_page = environment.value_or("SKERRY_HUB_METRICS", telemetry.hub_page);
+}
+
 }  // namespace
 
 Settings Settings::from(const daemonapi::Environment& environment) {
@@ -59,6 +114,8 @@ Settings Settings::from(const daemonapi::Environment& environment) {
     if (const auto seconds = number(environment, "ConfigRefreshFrequencySecs", 1, 10'000'000))
         settings.refresh = std::chrono::seconds(*seconds);
     read_probation(environment, settings.probation);
+    read_metrics(environment, settings.metrics);
+    read_telemetry(environment, settings.telemetry);
     settings.wait_for_all_pulls = equals_ignoring_case(environment.value_or("ModuleUpdateMode", ""), "WaitForAllPulls");
     const auto folder = environment.value_or("StorageFolder", "");
     if (!folder.empty()) settings.storage = std::filesystem::path(folder) / "edgeAgent";

@@ -7,14 +7,38 @@
 #include "daemonapi/workload_client.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <string>
 
 namespace skerry::agent {
+
+struct MetricsSettings {
+    bool enabled{true};                   // MetricsEnabled
+    std::string address;                  // metrics__listener__host; empty: everywhere
+    std::uint16_t port{9600};             // metrics__listener__port
+    std::string suffix{"metrics"};        // metrics__listener__suffix, the path
+    Duration age{std::chrono::hours(1)};  // MetricsHistogramMaxAge
+    // PerformanceMetricsUpdateFrequency, 5 s at least: the daemon is asked what the machine and the modules use.
+    Duration measure_every{std::chrono::minutes(5)};
+};
+
+// docs/telemetry.md. Off unless it is asked for.
+struct TelemetrySettings {
+    bool enabled{false};                                  // SendRuntimeQualityTelemetry
+    Duration scrape_every{std::chrono::hours(1)};         // MetricScrapeInterval, 10 s at least
+    Duration upload_every{std::chrono::hours(24)};        // MetricUploadInterval, 10 s at least
+    Duration longest_kept{std::chrono::days(7)};          // MetricMaxUploadAge
+    std::string hub_page{"http://edgeHub:9600/metrics"};  // SKERRY_HUB_METRICS
+};
 
 struct Settings {
     RestartSettings restart;                  // MaxRestartCount, CoolOffTimeUnitInSeconds, IntensiveCareTimeInMinutes
     Duration refresh{std::chrono::hours(1)};  // ConfigRefreshFrequencySecs: the whole twin is read again
     std::filesystem::path storage{"edgeAgent"};  // StorageFolder/edgeAgent; without it under the working folder
+
+    MetricsSettings metrics;
+    TelemetrySettings telemetry;
 
     // What a deployment says nothing of: SKERRY_ROLLBACK (on, off), SKERRY_PROBATION_SECONDS (0..3600),
     // SKERRY_PROBATION_FAILURES (0..100).

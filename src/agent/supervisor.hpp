@@ -48,6 +48,10 @@ public:
         std::string own_generation;
         std::string version;                     // of this program, as reported
         std::function<void()> on_state_changed;  // report() may have something new
+        // For those who measure; may be empty. After each look at the modules of the deployment in force; and when a
+        // new deployment was carried out, with how long that took.
+        std::function<void(const Deployment&, const std::vector<model::ModuleStatus>&)> on_looked{};
+        std::function<void(Duration took)> on_deployed{};
     };
     explicit Supervisor(Parts parts);
 
@@ -67,6 +71,9 @@ public:
     [[nodiscard]] DeploymentStatus status() const;
     [[nodiscard]] bool knows(const std::string& module) const;  // the daemon has such a module
     void look_soon() { wake_.set(); }
+    // Of the deployment in force; empty when it has none.
+    [[nodiscard]] std::string version_of(const std::string& module) const;
+    [[nodiscard]] const boost::json::object& system_info() const { return system_info_; }  // of the daemon
 
 private:
     // Commands that take their time, beside the loop.
@@ -80,6 +87,7 @@ private:
     [[nodiscard]] Task<Duration> look();  // returns when to look again
     [[nodiscard]] Task<> read_system_info();
     void daemon_is_away(const Error& why);
+    void tell_watchers();
     [[nodiscard]] bool daemon_is_long_away() const;
     [[nodiscard]] PlanInput plan_input();
     void feed(Probation& probation);
@@ -87,6 +95,7 @@ private:
     [[nodiscard]] Task<std::optional<Duration>> judge();  // when to judge again
     [[nodiscard]] Task<std::string> last_words_of(std::string module);
     void note_agent_tries(Probation& probation);
+    [[nodiscard]] std::optional<BroughtBack> brought_back() const;
     [[nodiscard]] Task<> act();
     void start_reviving(std::vector<Command> commands);
     [[nodiscard]] Task<> revive(std::vector<Command> commands, std::shared_ptr<const Deployment> deployment);
@@ -120,6 +129,7 @@ private:
     std::optional<SteadyTime> daemon_away_since_;
     std::string daemon_error_;
     boost::json::object system_info_;
+    std::optional<SteadyTime> deploying_since_;
     Event wake_;
 };
 

@@ -154,6 +154,8 @@ Task<Result<json::object>> FakeDaemon::system_info() {
     co_return json::object{{"osType", "linux"}, {"architecture", "x86_64"}, {"version", "9.9"}};
 }
 
+Task<Result<json::object>> FakeDaemon::resources() { co_return json::object{{"host_uptime", 12}}; }
+
 Task<Result<std::string>> FakeDaemon::log_tail(std::string name, int lines) {
     if (away) co_return fail(Errc::unreachable, "connection refused");
     const auto found = logs.find(name);
@@ -224,7 +226,8 @@ World::Life::Life(World& world)
                   .executor = world.executor(),
                   .own_generation = "g-agent",
                   .version = "1.2.3",
-                  .on_state_changed = [this] { sync.state_changed(); }}),
+                  .on_state_changed = [this] { sync.state_changed(); },
+                  .on_deployed = world.on_deployed}),
       sync(world.hub, world.clock(), world.executor(), world.settings.refresh,
            {.on_desired = [this](const json::object& desired,
                                  std::int64_t version) { supervisor.take_desired(desired, version); },

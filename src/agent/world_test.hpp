@@ -9,6 +9,7 @@
 #include <boost/json/object.hpp>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -65,6 +66,7 @@ public:
     Task<Result<daemonapi::IdentityEntry>> create_identity(std::string module_id) override;
     Task<Result<>> delete_identity(std::string module_id) override;
     Task<Result<boost::json::object>> system_info() override;
+    Task<Result<boost::json::object>> resources() override;
     Task<Result<std::string>> log_tail(std::string name, int lines) override;
 
 private:
@@ -126,6 +128,7 @@ public:
     std::filesystem::path folder;  // the device's disk
     Settings settings;
     DeviceFacts facts;
+    std::function<void(Duration)> on_deployed;
 
     void boot();  // a new agent process
     void kill();  // it ends without a word

@@ -342,6 +342,7 @@ Result<Config> load_config(storage::Files& files, const std::filesystem::path& p
     if (!config) return fail(config.error().while_doing(path.native()));
     if (const auto loaded = load_keys(config->image_policy, files); !loaded)
         return fail(loaded.error().while_doing(path.native()));
+    config->file = path;
     if (config->device_key_file) {
         const auto key = storage::read_file(files, *config->device_key_file, 4096);
         if (!key) return fail(key.error().while_doing("provisioning.authentication.device_id_pk.uri"));

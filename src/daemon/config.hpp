@@ -62,6 +62,7 @@ struct Config {
     std::optional<engine::moby::LogLimits> log_limits;
     engine::registry::TrustPolicy image_policy;
 
+    std::filesystem::path file;  // that it was read from
     std::vector<std::string> warnings;
 };
 

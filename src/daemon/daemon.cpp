@@ -4,6 +4,7 @@
 #include "base/task_scope.hpp"
 #include "base/timeout.hpp"
 #include "crypto/crypto.hpp"
+#include "daemon/agent_trial.hpp"
 #include "daemon/config.hpp"
 #include "daemon/edge_ca.hpp"
 #include "daemon/identities.hpp"
@@ -135,9 +136,10 @@ public:
           identities_(platform, *base_.database, base_.keys, std::move(registry)),
           workload_(*base_.engine, identities_, base_.keys, base_.ca,
                     {base_.config.hub_host, base_.config.device_id, base_.trusted}, platform.clock),
-          modules_(platform, base_.config, *base_.engine, identities_, workload_, management_handler()),
-          management_(platform, base_.config, modules_, identities_, reprovision_),
-          watchdog_(platform, modules_, *base_.database, base_.config.watchdog_retries) {}
+          trial_(*base_.database, platform.clock, platform.executor),
+          modules_(platform, base_.config, *base_.engine, identities_, workload_, trial_, management_handler()),
+          management_(platform, base_.config, modules_, identities_, trial_, reprovision_),
+          watchdog_(platform, modules_, trial_, *base_.database, base_.config.watchdog_retries) {}
 
     [[nodiscard]] Task<Result<>> start();
     // The exit status, after `stop`, a wish for a new start, or the watchdog's end.
@@ -163,6 +165,7 @@ private:
     Event end_{platform_.executor};
     Identities identities_;
     WorkloadApi workload_;
+    AgentTrial trial_;
     Modules modules_;
     ManagementApi management_;
     Watchdog watchdog_;

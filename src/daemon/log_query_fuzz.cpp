@@ -1,6 +1,8 @@
 // Any request target is a log query, or a refusal; never a crash.
 #include "daemon/log_query.hpp"
 
+#include "daemon/support_bundle.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -10,5 +12,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     request.target.assign(reinterpret_cast<const char*>(data), size);
     static_cast<void>(skerry::daemon::parse_log_query(request, skerry::WallTime(std::chrono::seconds(1'700'000'000))));
     static_cast<void>(skerry::daemon::parse_log_time(request.target, skerry::WallTime{}));
+    static_cast<void>(skerry::daemon::parse_bundle_query(request, skerry::WallTime{}));
     return 0;
 }

@@ -3,11 +3,15 @@
 #include "base/log.hpp"
 #include "daemon/log_query.hpp"
 #include "daemon/log_stream.hpp"
+#include "daemon/support_bundle.hpp"
 #include "daemon/system_info.hpp"
 #include "daemonapi/shapes.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
+
+#include <algorithm>
+#include <array>
 
 namespace skerry::daemon {
 
@@ -21,7 +25,7 @@ constexpr auto agent = Access::agent;
 constexpr auto first = Since::v2018_06_28;
 using Api = ManagementApi;
 
-constexpr std::array<Route<Api>, 17> routes{{
+constexpr std::array<Route<Api>, 18> routes{{
     {"GET", "modules", first, everybody, &Api::list_modules},
     {"POST", "modules", first, agent, &Api::create_module},
     {"GET", "modules/*", first, everybody, &Api::get_module},
@@ -38,6 +42,7 @@ constexpr std::array<Route<Api>, 17> routes{{
     {"DELETE", "identities/*", first, agent, &Api::delete_identity},
     {"GET", "systeminfo", first, everybody, &Api::system_info},
     {"GET", "systeminfo/resources", Since::v2019_11_05, everybody, &Api::system_resources},
+    {"GET", "systeminfo/supportbundle", Since::v2020_07_07, everybody, &Api::support_bundle},
     {"POST", "device/reprovision", Since::v2019_10_22, agent, &Api::reprovision},
 }};
 
@@ -70,11 +75,12 @@ std::string text_member(const json::object& body, std::string_view name) {
 }  // namespace
 
 ManagementApi::ManagementApi(Platform platform, const Config& config, Modules& modules, Identities& identities,
-                             Event& reprovision)
+                             AgentTrial& trial, Event& reprovision)
     : platform_(platform),
       config_(config),
       modules_(modules),
       identities_(identities),
+      trial_(trial),
       reprovision_(reprovision),
       started_(platform.clock.steady()),
       scope_(platform.executor) {}
@@ -85,7 +91,8 @@ Task<HttpResponse> ManagementApi::handle(HttpRequest request, std::optional<pid_
 
 bool ManagementApi::is_agent(pid_t caller) const { return modules_.engine().owns_process("edgeAgent", caller); }
 
-Task<HttpResponse> ManagementApi::list_modules(Call) {
+Task<HttpResponse> ManagementApi::list_modules(Call call) {
+    if (trial_.on_trial() && call.caller && is_agent(*call.caller)) trial_.asked();
     const auto modules = co_await modules_.engine().list();
     if (!modules) co_return refuse(modules.error());
     json::array list;
@@ -198,6 +205,24 @@ Task<HttpResponse> ManagementApi::system_resources(Call) {
     if (!statistics) log::warn("{}", statistics.error().text);
     co_return daemon::answer(200, describe_resources(platform_.files, config_.home, platform_.clock.steady() - started_,
                                                      statistics.value_or(json::array{})));
+}
+
+Task<HttpResponse> ManagementApi::support_bundle(Call call) {
+    auto options = parse_bundle_query(call.request, platform_.clock.wall());
+    if (!options) co_return refuse(options.error());
+    const auto place = std::ranges::find_if(bundles_, [](const auto& bundle) { return bundle.expired(); });
+    if (place == bundles_.end()) co_return refuse(429, "two support bundles are being made already; ask again later");
+    const auto held = std::make_shared<char>();
+    *place = held;
+    HttpResponse response;
+    response.headers.set("Content-Type", "application/zip");
+    response.next_chunk = [held, next = stream_bundle({.platform = platform_,
+                                                       .engine = modules_.engine(),
+                                                       .home = config_.home,
+                                                       .config = config_.file,
+                                                       .process_uptime = platform_.clock.steady() - started_},
+                                                      *options)] { return next(); };
+    co_return response;
 }
 
 Task<HttpResponse> ManagementApi::reprovision(Call) {

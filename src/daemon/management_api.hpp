@@ -9,6 +9,7 @@
 #include "daemon/identities.hpp"
 #include "daemon/modules.hpp"
 
+#include <array>
 #include <memory>
 
 namespace skerry::daemon {
@@ -16,7 +17,7 @@ namespace skerry::daemon {
 class ManagementApi {
 public:
     // `reprovision` is set when a caller asks for a new start.
-    ManagementApi(Platform platform, const Config& config, Modules& modules, Identities& identities,
+    ManagementApi(Platform platform, const Config& config, Modules& modules, Identities& identities, AgentTrial& trial,
                   Event& reprovision);
 
     [[nodiscard]] Task<codec::HttpResponse> handle(codec::HttpRequest request, std::optional<pid_t> caller);
@@ -40,6 +41,7 @@ public:
     Task<codec::HttpResponse> delete_identity(Call call);
     Task<codec::HttpResponse> system_info(Call call);
     Task<codec::HttpResponse> system_resources(Call call);
+    Task<codec::HttpResponse> support_bundle(Call call);
     Task<codec::HttpResponse> reprovision(Call call);
 
 private:
@@ -50,8 +52,10 @@ private:
     const Config& config_;
     Modules& modules_;
     Identities& identities_;
+    AgentTrial& trial_;
     Event& reprovision_;
     SteadyTime started_;
+    std::array<std::weak_ptr<void>, 2> bundles_;  // that are being sent
     TaskScope scope_;
 };
 

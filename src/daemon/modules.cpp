@@ -12,6 +12,8 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace skerry::daemon {
 
@@ -36,6 +38,15 @@ bool sets_variable(const model::ModuleSpec& spec, std::string_view name) {
         const std::string_view text = entry.get_string();
         return equals_ignoring_case(text.substr(0, text.find('=')), name);
     });
+}
+// The hub, in the same network, has port 9600 already; and nobody asked for a port that all the world can reach.
+void set_for_host_process(model::ModuleSpec& spec) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 3> defaults{
+        {{"metrics__listener__host", "127.0.0.1"},
+         {"metrics__listener__port", "9601"},
+         {"SKERRY_HUB_METRICS", "http://127.0.0.1:9600/metrics"}}};
+    for (const auto& [name, value] : defaults)
+        if (!sets_variable(spec, name)) spec.env[std::string(name)] = value;
 }
 }  // namespace
 
@@ -64,12 +75,13 @@ Result<> check_home(const fs::path& home) {
 }
 
 Modules::Modules(Platform platform, const Config& config, engine::Engine& engine, Identities& identities,
-                 WorkloadApi& workload, net::HttpHandler management)
+                 WorkloadApi& workload, AgentTrial& trial, net::HttpHandler management)
     : platform_(platform),
       config_(config),
       engine_(engine),
       identities_(identities),
       workload_(workload),
+      trial_(trial),
       management_(std::move(management)),
       locks_(platform.executor),
       scope_(platform.executor) {}
@@ -127,6 +139,7 @@ void Modules::close_sockets(const std::string& name) {
 Result<model::ModuleSpec> Modules::completed(model::ModuleSpec spec) {
     spec.env["IOTEDGE_WORKLOADURI"] = "unix:///var/run/iotedge/workload.sock";
     if (spec.name == agent_name) spec.env["IOTEDGE_MANAGEMENTURI"] = "unix:///var/run/iotedge/mgmt.sock";
+    if (spec.name == agent_name && !config_.moby) set_for_host_process(spec);
     const auto storage = engine_.storage(spec.name);
     if (!storage) return std::unexpected(storage.error());
     if (!*storage) return spec;
@@ -194,8 +207,16 @@ Task<Result<>> Modules::update(model::ModuleSpec spec, bool start) {
     const auto name = spec.name;
     if (const auto there = co_await engine_.inspect(name); !there) co_return std::unexpected(there.error());
     if (const auto ready = co_await engine_.prepare(spec); !ready) co_return ready;
-    if (const auto removed = co_await remove_served(name); !removed) co_return removed;
-    if (const auto created = co_await create_and_serve(std::move(spec)); !created) co_return created;
+    if (name == agent_name) trial_.replaced(spec);
+    if (const auto removed = co_await remove_served(name); !removed) {
+        if (name == agent_name) trial_.undone();
+        co_return removed;
+    }
+    if (const auto created = co_await create_and_serve(std::move(spec)); !created) {
+        if (name == agent_name) trial_.give_up("it could not be made: " + created.error().text);
+        co_return created;
+    }
+    if (name == agent_name) trial_.begun();
     if (!start) co_return Result<>{};
     co_return co_await start_served(name);
 }
@@ -237,9 +258,20 @@ Task<Result<bool>> Modules::ensure_agent(bool anew) {
         if (unusable)
             if (const auto removed = co_await remove_served(name); !removed) co_return std::unexpected(removed.error());
         if (const auto created = co_await create_and_serve(spec); !created) co_return std::unexpected(created.error());
+        trial_.made(spec);
     }
     if (const auto started = co_await start_served(name); !started) co_return std::unexpected(started.error());
     co_return false;
+}
+
+Task<Result<>> Modules::replace_agent(model::ModuleSpec spec) {
+    const std::string name(agent_name);
+    const auto guard = co_await locks_.lock(name);
+    if (const auto ready = co_await engine_.prepare(spec); !ready) co_return ready;
+    if (co_await engine_.inspect(name))
+        if (const auto removed = co_await remove_served(name); !removed) co_return removed;
+    if (const auto created = co_await create_and_serve(std::move(spec)); !created) co_return created;
+    co_return co_await start_served(name);
 }
 
 namespace {

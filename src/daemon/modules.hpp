@@ -5,6 +5,7 @@
 //           made ready before the old module is touched. Starting a module that runs touches nothing, its socket least.
 #pragma once
 
+#include "daemon/agent_trial.hpp"
 #include "daemon/config.hpp"
 #include "daemon/identities.hpp"
 #include "daemon/unix_server.hpp"
@@ -33,7 +34,7 @@ class Modules {
 public:
     // `management` answers on the agent's own management socket.
     Modules(Platform platform, const Config& config, engine::Engine& engine, Identities& identities,
-            WorkloadApi& workload, net::HttpHandler management);
+            WorkloadApi& workload, AgentTrial& trial, net::HttpHandler management);
 
     // Serves the sockets of all modules that there are.
     [[nodiscard]] Task<> open_sockets();
@@ -49,6 +50,8 @@ public:
 
     // One look at the agent: starts it if it does not run, makes it if it is not there or `anew`. True: it ran already.
     [[nodiscard]] Task<Result<bool>> ensure_agent(bool anew);
+    // Puts this one in place of whatever agent there is, and starts it.
+    [[nodiscard]] Task<Result<>> replace_agent(model::ModuleSpec spec);
     // What the agent is made of at first: the configuration and the environment of agent-and-daemon.md 5.6.
     [[nodiscard]] model::ModuleSpec bootstrap_spec(const KnownIdentity& agent) const;
 
@@ -80,6 +83,7 @@ private:
     engine::Engine& engine_;
     Identities& identities_;
     WorkloadApi& workload_;
+    AgentTrial& trial_;
     net::HttpHandler management_;
     engine::KeyedLock locks_;
     std::map<std::string, Sockets, std::less<>> sockets_;

@@ -3,7 +3,9 @@
 #include "base/backoff.hpp"
 #include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "base/timeout.hpp"
 #include "crypto/crypto.hpp"
+#include "daemonapi/log_frames.hpp"
 #include "daemonapi/shapes.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -17,6 +19,18 @@ namespace {
 constexpr Duration first_pause = 1s;
 constexpr Duration longest_pause = 30s;
 constexpr Duration healthy = 60s;
+
+Task<Result<>> changed(engine::Engine& engine) {
+    co_await engine.wait_change();
+    co_return Result<>{};
+}
+
+Task<Result<>> told(Event& news) {
+    co_await news.wait();
+    co_return Result<>{};
+}
+
+Task<bool> goes_on(bool answer) { co_return answer; }
 }  // namespace
 
 Task<> Watchdog::run() {
@@ -25,9 +39,15 @@ Task<> Watchdog::run() {
     bool anew = is_outdated(digest);
     unsigned failures = 0;
     for (;;) {
+        if (auto verdict = trial_.judge(); verdict.kind == AgentTrial::Verdict::Kind::failed) {
+            co_await bring_back(std::move(verdict.reason));
+            backoff.reset();
+        }
         const auto ran_already = co_await modules_.ensure_agent(anew);
         if (!ran_already) {
             log::warn("the agent can't be started: {}", ran_already.error().text);
+            const auto code = ran_already.error().code;
+            if (code != Errc::unreachable && code != Errc::timeout) trial_.could_not_start();
             if (max_retries_ && ++failures >= *max_retries_) {
                 log::fatal("the agent could not be started {} times in a row (watchdog.max_retries)", failures);
                 co_return;
@@ -53,10 +73,57 @@ Task<> Watchdog::until_agent_ends() {
         const auto agent = co_await modules_.engine().inspect("edgeAgent");
         if (!agent || agent->state != model::RuntimeState::running) {
             log::warn("the agent does not run: {}", agent ? agent->description : agent.error().text);
+            trial_.ended();
             co_return;
         }
-        co_await modules_.engine().wait_change();
+        trial_.runs();
+        const auto verdict = trial_.judge();
+        if (verdict.kind == AgentTrial::Verdict::Kind::failed) co_return;
+        if (verdict.kind != AgentTrial::Verdict::Kind::pending) {
+            co_await modules_.engine().wait_change();
+            continue;
+        }
+        trial_.news().reset();
+        static_cast<void>(co_await with_timeout<void>(platform_.clock, verdict.again.value_or(longest_pause),
+                                                      first_of<void>(changed(modules_.engine()), told(trial_.news()))));
     }
+}
+
+// Its successor may be gone already, or run and do nothing.
+Task<> Watchdog::bring_back(std::string reason) {
+    log::error("the new agent gives way to the one before it: {}", reason);
+    const auto words = co_await last_words();
+    const auto previous = trial_.previous(reason, words);
+    if (previous) {
+        const auto back = co_await modules_.replace_agent(*previous);
+        if (back) {
+            trial_.made(*previous);
+            co_return;
+        }
+        if (back.error().code == Errc::unreachable) co_return;  // nothing can be done now, and nothing is forgotten
+        log::error("the agent before it can't be brought back: {}", back.error().text);
+    }
+    log::warn("the agent of the configuration is started instead");
+    if (const auto made = co_await modules_.ensure_agent(true); !made)
+        log::error("the agent can't be started: {}", made.error().text);
+}
+
+Task<std::string> Watchdog::last_words() {
+    constexpr std::size_t lines = 5;
+    constexpr std::size_t most = 64 * 1024;
+    std::string frames;
+    engine::LogOptions options;
+    options.tail = lines;
+    const std::function<Task<bool>(std::string)> take = [&frames](const std::string& bytes) -> Task<bool> {
+        frames += bytes.substr(0, most - frames.size());
+        return goes_on(frames.size() < most);
+    };
+    static_cast<void>(co_await modules_.engine().logs("edgeAgent", options, take));
+    daemonapi::LogFrames log;
+    log.feed(frames);
+    std::string text;
+    while (const auto frame = log.next()) text += frame->text;
+    co_return text;
 }
 
 std::string Watchdog::bootstrap_digest() const {

@@ -52,4 +52,12 @@ std::optional<LogFrame> LogFrames::next() {
     return frame;
 }
 
+std::optional<LogFrame> LogFrames::cut_off() {
+    if (kind_ != Kind::framed || buffer_.size() - taken_ <= head || !begins_like_a_frame()) return std::nullopt;
+    LogFrame frame{static_cast<unsigned char>(buffer_[taken_]), buffer_.substr(taken_ + head)};
+    taken_ = buffer_.size();
+    forget_taken();
+    return frame;
+}
+
 }  // namespace skerry::daemonapi

@@ -23,6 +23,8 @@ public:
     void feed(std::string_view bytes) { buffer_ += bytes; }
     // nullopt: nothing complete yet, or broken().
     [[nodiscard]] std::optional<LogFrame> next();
+    // The beginning of a frame whose end never came: when no more is fed, after next() gave nullopt.
+    [[nodiscard]] std::optional<LogFrame> cut_off();
     [[nodiscard]] bool plain() const { return kind_ == Kind::plain; }  // a terminal's: pieces end anywhere
     // What came is no such stream. Final.
     [[nodiscard]] bool broken() const { return kind_ == Kind::broken; }

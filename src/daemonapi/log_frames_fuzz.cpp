@@ -13,6 +13,7 @@ std::string text_of(std::string_view bytes, std::size_t piece, bool& broken) {
         while (const auto frame = frames.next()) text += frame->text;
     }
     broken = frames.broken();
+    if (const auto frame = frames.cut_off()) text += frame->text;
     return text;
 }
 }  // namespace

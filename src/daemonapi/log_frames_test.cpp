@@ -41,3 +41,21 @@ TEST_CASE("a frame of absurd length is not waited for") {
     CHECK_FALSE(frames.next());
     CHECK(frames.broken());
 }
+
+TEST_CASE("of a frame whose end never came, what is there can be had") {
+    LogFrames frames;
+    frames.feed(
+        std::string_view("\x02\0\0\0\0\0\0\x09"
+                         "abc",
+                         11));
+    CHECK_FALSE(frames.next());
+    const auto cut = frames.cut_off();
+    REQUIRE(cut);
+    CHECK(cut->stream == 2);
+    CHECK(cut->text == "abc");
+    CHECK_FALSE(frames.cut_off());
+    LogFrames head_only;
+    head_only.feed(std::string_view("\x01\0\0", 3));
+    CHECK_FALSE(head_only.next());
+    CHECK_FALSE(head_only.cut_off());
+}

@@ -62,14 +62,22 @@ Task<Result<IdentityEntry>> call_for_identity(net::HttpClient& http, codec::Http
     co_return parse_identity_entry(*answer);
 }
 
+void add(std::string& query, std::string_view name, const std::string& value) {
+    if (!value.empty()) query += fmt::format("&{}={}", name, percent_encode(value));
+}
+
 std::string log_query(const LogOptions& options) {
     std::string query = fmt::format("follow={}&timestamps={}", options.follow, options.timestamps);
-    const auto add = [&query](std::string_view name, const std::string& value) {
-        if (!value.empty()) query += fmt::format("&{}={}", name, percent_encode(value));
-    };
-    add("tail", options.tail);
-    add("since", options.since);
-    add("until", options.until);
+    add(query, "tail", options.tail);
+    add(query, "since", options.since);
+    add(query, "until", options.until);
+    return query;
+}
+
+std::string bundle_query(const SupportBundleOptions& options) {
+    std::string query = fmt::format("edge_runtime_only={}", options.edge_runtime_only);
+    add(query, "since", options.since);
+    add(query, "until", options.until);
     return query;
 }
 }  // namespace
@@ -155,6 +163,19 @@ Task<Result<>> ManagementClient::delete_identity(std::string module_id) {
 
 Task<Result<json::object>> ManagementClient::system_info() {
     return call_for_object(*http_, request_of("GET", target_of("/systeminfo")), quick);
+}
+
+Task<Result<json::object>> ManagementClient::system_resources() {
+    return call_for_object(*http_, request_of("GET", target_of("/systeminfo/resources")), quick);
+}
+
+Task<Result<>> ManagementClient::relay_support_bundle(SupportBundleOptions options,
+                                                      std::function<Task<bool>(std::string)> on_bytes) {
+    const std::string path = "/systeminfo/supportbundle";
+    const auto response =
+        co_await http_->relay(request_of("GET", target_of(path, bundle_query(options))), std::move(on_bytes));
+    if (!response) co_return fail(response.error().while_doing("reading the support bundle"));
+    co_return check(*response, "GET " + path);
 }
 
 Task<Result<>> ManagementClient::reprovision() {

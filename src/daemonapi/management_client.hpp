@@ -31,6 +31,12 @@ struct LogOptions {
     bool timestamps{false};
 };
 
+struct SupportBundleOptions {
+    std::string since;  // as in LogOptions
+    std::string until;
+    bool edge_runtime_only{false};
+};
+
 class ManagementClient {
 public:
     // `uri` is unix:///path.
@@ -58,6 +64,10 @@ public:
     [[nodiscard]] Task<Result<>> delete_identity(std::string module_id);
 
     [[nodiscard]] Task<Result<boost::json::object>> system_info();
+    [[nodiscard]] Task<Result<boost::json::object>> system_resources();
+    // A zip archive, at the taker's pace.
+    [[nodiscard]] Task<Result<>> relay_support_bundle(SupportBundleOptions options,
+                                                      std::function<Task<bool>(std::string)> on_bytes);
     [[nodiscard]] Task<Result<>> reprovision();
 
 private:

@@ -2,9 +2,9 @@
 //
 // Promises: a port that can't be had yet is asked for again, every ten seconds: the other heads go on without it.
 // Bounds:   HttpPlace::most_connections; one more takes the place of one that has asked for nothing now (room.hpp).
-//           16 KiB of headers and 256 KiB of body each. A handshake has 10 s, a request 5 s to arrive, an answer 30 s to
-//           be taken; who hangs up before it gives its place free at once; between requests a connection is kept for
-//           60 s.
+//           16 KiB of headers and 256 KiB of body each. A handshake has 10 s, a request 5 s to arrive, an answer 30 s
+//           to be taken; who hangs up before it gives its place free at once; between requests a connection is kept
+//           for 60 s.
 // Threads:  the loop's.
 #pragma once
 

@@ -10,7 +10,8 @@ export class BlobServer {
   constructor(address, tls) {
     this.address = address;
     this.scheme = tls ? 'https' : 'http';
-    this.blobs = new Map();  // by name: {type, contentType, contentEncoding, body, blocks}
+    this.blobs = new Map();  // by name: {type, contentType, contentEncoding, body, blocks: how many}
+    this.blocks = new Map();  // uncommitted, by "name id"
     this.complaints = [];
     const serve = (request, response) => this.#serve(request, response);
     this.server = tls ? https.createServer(tls, serve) : http.createServer(serve);
@@ -50,6 +51,20 @@ export class BlobServer {
       if (type === 'AppendBlob' && body.length) return 400;
       this.blobs.set(name, { type, body, contentType: headers['content-type'],
         contentEncoding: headers['content-encoding'] ?? '' });
+      return 201;
+    }
+    if (comp === 'block') {
+      const id = searchParams.get('blockid');
+      if (!id || !body.length) return 400;
+      this.blocks.set(`${name} ${id}`, body);
+      return 201;
+    }
+    if (comp === 'blocklist') {
+      const ids = [...body.toString().matchAll(/<Latest>([^<]*)<\/Latest>/g)].map((match) => match[1]);
+      const pieces = ids.map((id) => this.blocks.get(`${name} ${id}`));
+      if (!ids.length || pieces.includes(undefined)) return 400;
+      this.blobs.set(name, { type: 'BlockBlob', body: Buffer.concat(pieces), blocks: ids.length,
+        contentType: headers['x-ms-blob-content-type'], contentEncoding: headers['x-ms-blob-content-encoding'] ?? '' });
       return 201;
     }
     if (comp !== 'appendblock') return 400;

@@ -8,6 +8,13 @@ import zlib from 'node:zlib';
 import { withWorld, until } from './world.mjs';
 import { BlobServer } from './blobs.mjs';
 
+// The entries of a zip archive, as Python's library reads them.
+function unzip(archive) {
+  const program = 'import sys,io,json,zipfile\nz=zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read()))\n' +
+    'assert z.testzip() is None\nprint(json.dumps({n:z.read(n).decode("utf-8","replace") for n in z.namelist()}))';
+  return JSON.parse(execFileSync('python3', ['-c', program], { input: archive, encoding: 'utf8', maxBuffer: 1 << 28 }));
+}
+
 const storageAddress = '127.0.0.13';
 const speech = "echo '<3> 2024-01-31 10:00:00.000 +00:00 [ERR] - disk \"full\"'; echo '<6> [INF] - all well'; " +
   'for n in 1 2 3; do echo "line $n"; done; exec sleep 1000';
@@ -139,5 +146,68 @@ test('UploadModuleLogs writes blobs over HTTPS; RestartModule restarts', async (
     assert.equal(call('RestartModule', { schemaVersion: '1.0', id: 'speaker' }).status, 200);
     assert.notEqual((await world.modules()).speaker.status.startTime, before);
     assert.equal(call('RestartModule', { schemaVersion: '1.0', id: 'nobody' }).status, 500);
+  });
+});
+
+test('UploadSupportBundle writes a zip archive of logs, modules and configuration, without secrets', async () => {
+  await speaking('bundle', async ({ world, tls, call }) => {
+    const config = path.join(world.root, 'config.toml');
+    const [, key] = fs.readFileSync(config, 'utf8').match(/SharedAccessKey=([^"]+)/);
+    // A log that no single block holds.
+    const noise = 'head -c 4000000 /dev/urandom | base64; exec sleep 1000';
+    world.bundle('test/noisy', ['/bin/sh', '-c', noise]);
+    world.deploy({ routes: {}, modules: { speaker: world.module('test/speaker'), whisper: world.module('test/whisper'),
+      noisy: world.module('test/noisy', { env: { TOKEN_OF_MINE: 'hunter2' } }) } });
+    await until('the noise is made', () => world.moduleLog('noisy').length >= 5_400_000, 60);
+    const storage = new BlobServer(storageAddress, tls);
+    await storage.start();
+    try {
+      const upload = async (extra) => {
+        const begun = call('UploadSupportBundle', { schemaVersion: '1.0', sasUrl: storage.sasUrl, ...extra });
+        assert.equal(begun.status, 200);
+        const { correlationId } = begun.payload;
+        return until('the task has ended', () => {
+          const { payload } = call('GetTaskStatus', { schemaVersion: '1.0', correlationId });
+          return ['Completed', 'Failed'].includes(payload.status) && payload;
+        }, 60);
+      };
+      const done = await upload({});
+      assert.equal(done.status, 'Completed', done.message);
+      const blob = storage.find(/\/support-bundle-.*\.zip$/);
+      assert.match(blob.name, /^[^/]+\/edge-1\/support-bundle-\d{4}-\d\d-\d\d--\d\d-\d\d-\d\d\.zip$/);
+      assert.equal(blob.contentType, 'application/zip');
+      assert.equal(blob.type, 'BlockBlob');
+      assert.ok(blob.blocks > 3);
+      const files = unzip(blob.body);
+      assert.match(files['logs/speaker_log.txt'], /^20\d\d-\d\d-\d\dT\S+Z line 3$/m);
+      assert.match(files['logs/whisper_log.txt'], /not for everybody/);
+      assert.ok(files['logs/noisy_log.txt'].length >= 5_400_000);
+      for (const name of ['edgeAgent', 'edgeHub', 'speaker']) {
+        assert.ok(files[`logs/${name}_log.txt`].length > 0);
+        assert.equal(JSON.parse(files[`inspect/${name}.json`]).name, name);
+      }
+      assert.equal(JSON.parse(files['modules.json']).length, 5);
+      assert.equal(JSON.parse(files['systeminfo.json']).osType, 'linux');
+      assert.ok(JSON.parse(files['resources.json']).total_ram > 0);
+      assert.equal(JSON.parse(files['config.json']).hostname, world.hostname);
+      for (const [name, text] of Object.entries(files)) {
+        assert.ok(!text.includes(key) && !text.includes('hunter2'), `${name} has a secret`);
+      }
+
+      storage.blobs.clear();
+      assert.equal((await upload({ edgeRuntimeOnly: true, since: '1h' })).status, 'Completed');
+      const few = Object.keys(unzip(storage.find(/support-bundle/).body)).filter((name) => name.startsWith('logs/'));
+      assert.deepEqual(few.sort(), ['logs/edgeAgent_log.txt', 'logs/edgeHub_log.txt']);
+      assert.equal((await upload({ since: 'yesterday-ish' })).status, 'Failed');
+      assert.equal(call('UploadSupportBundle', { schemaVersion: '1.0' }).status, 400);
+      assert.deepEqual(storage.complaints, []);
+    } finally {
+      storage.close();
+    }
+    const file = path.join(world.root, 'bundle.zip');
+    world.cli('support-bundle', '-q', '-o', file, '--edge-runtime-only', '-H', `unix://${world.management}`);
+    assert.ok('logs/edgeAgent_log.txt' in unzip(fs.readFileSync(file)));
+    assert.throws(() => world.cli('support-bundle', '-o', `${file}.bad`, '--since', 'never', '-H', `unix://${world.management}`));
+    assert.ok(!fs.existsSync(`${file}.bad`) && !fs.existsSync(`${file}.bad.part`));
   });
 });

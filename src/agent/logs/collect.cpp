@@ -47,17 +47,19 @@ LogOrigin origin_of(const DeviceFacts& facts, const std::string& module) {
     return {.hub = facts.hub_host, .device = facts.device_id, .module = module};
 }
 
-// Reads the whole log of a module into the selection, as long as `goes_on` says so.
-Task<Result<>> read_log(LogSource& source, std::string module, LogSelection& selection, std::function<bool()> goes_on,
-                        std::function<Task<>()> before_reading) {
-    const auto feed = [&](std::string_view bytes) {
+// Reads the whole log of a module into the selection; `goes_on` is awaited after each piece of it.
+Task<Result<>> read_log(LogSource& source, std::string module, LogSelection& selection,
+                        std::function<Task<bool>()> goes_on) {
+    const LogSource::Taker feed = [&](const std::string& bytes) {
         selection.feed(bytes);
         return goes_on();
     };
-    auto read = co_await source.read(module, selection.options(), feed, std::move(before_reading));
+    auto read = co_await source.read(module, selection.options(), feed);
     if (!read) co_return read;
     co_return selection.finish();
 }
+
+Task<bool> answered(bool answer) { co_return answer; }
 
 // Sends what was selected while more is read; the reading waits for it.
 class LogUpload {
@@ -65,7 +67,11 @@ public:
     LogUpload(LogSelection& selection, Blob& blob) : selection_(selection), blob_(blob) {}
 
     [[nodiscard]] bool works() const { return sent_.has_value(); }
-    [[nodiscard]] Task<> send_enough() { return send_down_to(send_from); }
+    // False when it did not work.
+    [[nodiscard]] Task<bool> send_enough() {
+        co_await send_down_to(send_from);
+        co_return works();
+    }
     [[nodiscard]] Task<Result<>> finish() {
         co_await send_down_to(largest_piece + 1);
         if (!sent_) co_return sent_;
@@ -94,9 +100,7 @@ Task<Result<>> upload_log(LogSource& source, const DeviceFacts& facts, const Blo
                .content_type = text ? "text/plain" : "application/json",
                .content_encoding = gzip ? "gzip" : ""});
     LogUpload upload(selection, blob);
-    auto read = co_await read_log(
-        source, wanted.module, selection, [&upload] { return upload.works(); },
-        [&upload] { return upload.send_enough(); });
+    auto read = co_await read_log(source, wanted.module, selection, [&upload] { return upload.send_enough(); });
     if (!read && upload.works()) co_return read;
     co_return co_await upload.finish();
 }
@@ -121,7 +125,7 @@ Task<Answer<json::array>> get_logs(LogSource& source, const DeviceFacts& facts, 
     for (const auto& [module, filter] : *wanted) {
         LogSelection selection(origin_of(facts, module), *filter, request.content, request.encoding);
         const auto fits = [&] { return total + selection.written() <= most_in_answer; };
-        const auto read = co_await read_log(source, module, selection, fits, {});
+        const auto read = co_await read_log(source, module, selection, [&] { return answered(fits()); });
         if (!fits()) co_return std::unexpected(too_large());
         if (!read) co_return std::unexpected(refusal_of(read.error()));
         auto payload = gzip ? base64_encode(selection.take()) : as_utf8(selection.take());

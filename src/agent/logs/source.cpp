@@ -21,17 +21,16 @@ public:
         co_return names;
     }
 
-    Task<Result<>> read(std::string module, daemonapi::LogOptions options,
-                        std::function<bool(std::string_view)> on_bytes,
-                        std::function<Task<>()> before_reading) override {
+    Task<Result<>> read(std::string module, daemonapi::LogOptions options, Taker take) override {
         const auto daemon = daemonapi::ManagementClient::create(network_, clock_, uri_);
         if (!daemon) co_return fail(daemon.error());
-        const auto take = [&on_bytes, &before_reading](std::string bytes) -> Task<bool> {
-            if (!on_bytes(bytes)) co_return false;
-            if (before_reading) co_await before_reading();
-            co_return true;
-        };
-        co_return co_await (*daemon)->relay_logs(std::move(module), std::move(options), take);
+        co_return co_await (*daemon)->relay_logs(std::move(module), std::move(options), std::move(take));
+    }
+
+    Task<Result<>> read_bundle(daemonapi::SupportBundleOptions options, Taker take) override {
+        const auto daemon = daemonapi::ManagementClient::create(network_, clock_, uri_);
+        if (!daemon) co_return fail(daemon.error());
+        co_return co_await (*daemon)->relay_support_bundle(std::move(options), std::move(take));
     }
 
 private:

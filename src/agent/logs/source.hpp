@@ -22,11 +22,12 @@ public:
 
     // Names of the modules that are there.
     [[nodiscard]] virtual Task<Result<std::vector<std::string>>> modules() = 0;
-    // The engine's frames, see daemonapi::LogFrames. Ends when `on_bytes` returns false; `before_reading`, which may be
-    // empty, is awaited before more is read.
-    [[nodiscard]] virtual Task<Result<>> read(std::string module, daemonapi::LogOptions options,
-                                              std::function<bool(std::string_view)> on_bytes,
-                                              std::function<Task<>()> before_reading) = 0;
+    // Awaited before more is read; false ends the reading. It outlives the call.
+    using Taker = std::function<Task<bool>(std::string bytes)>;
+    // The engine's frames, see daemonapi::LogFrames.
+    [[nodiscard]] virtual Task<Result<>> read(std::string module, daemonapi::LogOptions options, Taker take) = 0;
+    // The daemon's support bundle, a zip archive.
+    [[nodiscard]] virtual Task<Result<>> read_bundle(daemonapi::SupportBundleOptions options, Taker take) = 0;
 };
 
 // Over the management API; each call has a connection of its own. `uri` is the value of IOTEDGE_MANAGEMENTURI.
