@@ -150,6 +150,13 @@ AgentTrial::Verdict AgentTrial::judge() {
             {}};
 }
 
+std::optional<model::ModuleSpec> AgentTrial::current() const {
+    auto spec = daemonapi::parse_module_spec(current_);
+    if (!spec) return std::nullopt;
+    spec->pull_policy = model::PullPolicy::never;
+    return std::move(*spec);
+}
+
 std::optional<model::ModuleSpec> AgentTrial::previous(const std::string& reason, const std::string& log) const {
     auto spec = daemonapi::parse_module_spec(previous_);
     const json::object label{{"spec", mark_of(current_)},

@@ -5,10 +5,9 @@
 //                                           '--ended 4 times, or silent for 5 minutes--> failed: the one before comes
 //                                           back
 //
-// Promises: all of it is on disk, so a daemon that is killed goes on where it was. What counts as a sign of life is
-// part
-//           of the management API that every agent uses (GET /modules from its own process): no cloud is needed, and
-//           the existing agent passes as well. The agent that comes back finds on itself, as the label
+// Promises: all of it is on disk, so a daemon that is killed goes on where it was. What counts as a sign of life is a
+//           part of the management API that every agent uses (GET /modules from its own process): no cloud is needed,
+//           and the existing agent passes as well. The agent that comes back finds on itself, as the label
 //           `net.skerry.brought-back`, who failed and why.
 // Bounds:   one spec kept; 1,000 bytes of the failed one's log.
 // Threads:  the loop's.
@@ -64,6 +63,8 @@ public:
     // Set when the verdict may have changed by something else than time.
     [[nodiscard]] Event& news() { return news_; }
 
+    // What is there, or was to be there when the daemon ended; nullopt: it is not known. Its image is here already.
+    [[nodiscard]] std::optional<model::ModuleSpec> current() const;
     // What is to come back, with its label; nullopt: it is not known. The trial ends when it was made().
     [[nodiscard]] std::optional<model::ModuleSpec> previous(const std::string& reason, const std::string& log) const;
 

@@ -222,10 +222,18 @@ Task<> Daemon::renew_ca() {
     }
 }
 
+std::vector<model::ModuleSpec> Daemon::agents_to_keep() const {
+    std::vector<model::ModuleSpec> agents{base_.config.agent};
+    for (auto spec : {trial_.current(), trial_.previous("", "")})
+        if (spec) agents.push_back(std::move(*spec));
+    return agents;
+}
+
 Task<> Daemon::clear_images() {
     auto* const images = base_.engine->images();
     if (images == nullptr) co_return;
-    ImageGarbage garbage(platform_, base_.config.image_garbage, *images, *base_.image_use, base_.config.agent);
+    ImageGarbage garbage(platform_, base_.config.image_garbage, *images, *base_.image_use,
+                         [this] { return agents_to_keep(); });
     co_await garbage.run();
 }
 

@@ -366,7 +366,7 @@ TEST_CASE("modules outlive the daemon: the next one adopts them, over the same s
     });
 }
 
-TEST_CASE("an agent that crashes comes back, and an update of it is answered before it is replaced") {
+TEST_CASE("an agent that crashes comes back; an update of it is answered before, and is what comes back from then on") {
     World world;
     run(world, [&]() -> Task<> {
         Running daemon(world, world.options());
@@ -380,6 +380,12 @@ TEST_CASE("an agent that crashes comes back, and an update of it is answered bef
                                                 "/modules/edgeAgent?start=true", &update);
         CHECK(answered.status == 201);
         for (int i = 0; i < 2000 && world.starts("agent") < 3; ++i) co_await world.clock.sleep(10ms);
+        CHECK(text_of(world.folder / "agent/environment").find("LEVEL=2\n") != std::string::npos);
+        fs::remove(world.folder / "agent/environment");
+        CHECK((co_await world.as_stranger(world.management(), "DELETE", "/modules/edgeAgent")).status == 204);
+        for (int i = 0; i < 2000 && world.starts("agent") < 4; ++i) co_await world.clock.sleep(10ms);
+        CHECK(world.starts("agent") == 4);
+        co_await world.until(world.folder / "agent/environment");
         CHECK(text_of(world.folder / "agent/environment").find("LEVEL=2\n") != std::string::npos);
         CHECK(co_await daemon.stop() == 0);
     });

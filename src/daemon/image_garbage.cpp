@@ -35,8 +35,8 @@ WallTime next_time_of_day(WallTime now, std::chrono::minutes time_of_day) {
 }
 
 ImageGarbage::ImageGarbage(Platform platform, ImageGarbageConfig config, engine::ImageStore& images, ImageUse& use,
-                           model::ModuleSpec agent)
-    : platform_(platform), config_(config), images_(images), use_(use), agent_(std::move(agent)) {}
+                           std::function<std::vector<model::ModuleSpec>()> agents)
+    : platform_(platform), config_(config), images_(images), use_(use), agents_(std::move(agents)) {}
 
 Task<> ImageGarbage::run() {
     if (!config_.enabled) co_return;
@@ -69,11 +69,13 @@ Task<> ImageGarbage::until_due(bool first) {
 Task<Result<std::vector<std::string>>> ImageGarbage::needed() {
     auto ids = co_await images_.image_ids_in_use();
     if (!ids) co_return std::unexpected(ids.error());
-    auto agent = co_await images_.image_id(agent_);
-    if (agent)
-        ids->push_back(std::move(*agent));
-    else if (agent.error().code != Errc::not_found)
-        co_return fail(agent.error().while_doing("looking for the agent's image"));
+    for (auto& agent : agents_()) {
+        auto id = co_await images_.image_id(std::move(agent));
+        if (id)
+            ids->push_back(std::move(*id));
+        else if (id.error().code != Errc::not_found)
+            co_return fail(id.error().while_doing("looking for the agent's image"));
+    }
     co_return ids;
 }
 

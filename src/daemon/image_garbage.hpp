@@ -1,10 +1,10 @@
 // Clears away images that modules used to be made of.
 //
-// Promises: never removes an image that a container is made of (anybody's), that the agent is made of by config.toml,
-//           that the daemon did not pull, or that a rollback may need: an image must have been unused for
-//           rollback_reserve while this daemon ran, which is longer than any deployment's probation; after a power cut
-//           in the middle of one it counts anew. Errors end nothing: a run that fails, and an image that can't be
-//           removed, are tried again with the next one. Nothing is forced.
+// Promises: never removes an image that a container is made of (anybody's), that the agent is made of by config.toml or
+//           was made of before the one on trial, that the daemon did not pull, or that a rollback may need: an image
+//           must have been unused for rollback_reserve while this daemon ran, which is longer than any deployment's
+//           probation; after a power cut in the middle of one it counts anew. Errors end nothing: a run that fails, and
+//           an image that can't be removed, are tried again with the next one. Nothing is forced.
 #pragma once
 
 #include "daemon/image_config.hpp"
@@ -13,6 +13,9 @@
 #include "platform/platform.hpp"
 
 #include <cstddef>
+#include <functional>
+#include <string>
+#include <vector>
 
 namespace skerry::daemon {
 
@@ -21,8 +24,9 @@ namespace skerry::daemon {
 
 class ImageGarbage {
 public:
+    // `agents`: what the agent may have to be made of, as it is at the time of a run.
     ImageGarbage(Platform platform, ImageGarbageConfig config, engine::ImageStore& images, ImageUse& use,
-                 model::ModuleSpec agent);
+                 std::function<std::vector<model::ModuleSpec>()> agents);
 
     // Until it is cancelled: the first run at the next cleanup_time, later ones every cleanup_recurrence.
     [[nodiscard]] Task<> run();
@@ -38,7 +42,7 @@ private:
     ImageGarbageConfig config_;
     engine::ImageStore& images_;
     ImageUse& use_;
-    model::ModuleSpec agent_;
+    std::function<std::vector<model::ModuleSpec>()> agents_;
 };
 
 }  // namespace skerry::daemon

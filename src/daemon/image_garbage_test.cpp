@@ -21,13 +21,12 @@ public:
     std::set<std::string> here;
     std::set<std::string> in_use;
     std::set<std::string> stuck;
-    std::string agent;
     Result<> trouble;
     std::vector<std::string> tried;
 
-    Task<Result<std::string>> image_id(model::ModuleSpec) override {
-        if (agent.empty()) co_return fail(Errc::not_found, "no such image");
-        co_return agent;
+    Task<Result<std::string>> image_id(model::ModuleSpec spec) override {
+        if (!here.contains(spec.image)) co_return fail(Errc::not_found, "no such image");
+        co_return spec.image;
     }
     Task<Result<std::vector<std::string>>> image_ids() override {
         if (!trouble) co_return std::unexpected(trouble.error());
@@ -44,6 +43,14 @@ public:
     }
 };
 
+std::vector<model::ModuleSpec> agents() {
+    model::ModuleSpec bootstrap;
+    bootstrap.image = "agent";
+    auto former = bootstrap;
+    former.image = "former agent";
+    return {bootstrap, former};
+}
+
 struct Garbage {
     explicit Garbage(ImageGarbageConfig chosen = {}) : config(chosen) { config.rollback_reserve = 1h; }
     sim::World world;
@@ -55,7 +62,7 @@ struct Garbage {
     std::unique_ptr<ImageUse> use{std::make_unique<ImageUse>(*files, world.clock(), folder.path())};
 
     std::size_t clear() {
-        ImageGarbage garbage(platform, config, images, *use, {});
+        ImageGarbage garbage(platform, config, images, *use, agents);
         const auto removed = world.run(garbage.clear());
         REQUIRE_MESSAGE(removed, removed.error().text);
         return *removed;
@@ -73,18 +80,17 @@ struct Garbage {
 
 TEST_CASE("an image that was pulled and is not used for long enough is removed, and no other") {
     Garbage garbage;
-    garbage.images.here = {"old", "young", "used", "agent", "theirs"};
+    garbage.images.here = {"old", "young", "used", "agent", "former agent", "theirs"};
     garbage.images.in_use = {"used"};
-    garbage.images.agent = "agent";
-    for (const auto* id : {"old", "used", "agent"}) garbage.use->pulled(id);
+    for (const auto* id : {"old", "used", "agent", "former agent"}) garbage.use->pulled(id);
     garbage.use->used("theirs");  // not by us
     garbage.world.run_for(7 * 24h - 1s);
     garbage.use->pulled("young");
     CHECK(garbage.clear() == 0);
     garbage.world.run_for(1s);
     CHECK(garbage.clear() == 1);
-    CHECK(garbage.images.here == std::set<std::string>{"young", "used", "agent", "theirs"});
-    CHECK(garbage.use->all() == std::vector<std::string>{"agent", "used", "young"});
+    CHECK(garbage.images.here == std::set<std::string>{"young", "used", "agent", "former agent", "theirs"});
+    CHECK(garbage.use->all() == std::vector<std::string>{"agent", "former agent", "used", "young"});
 }
 
 TEST_CASE("an image's age begins when its last container has gone") {
@@ -170,7 +176,7 @@ TEST_CASE("the first run is at the time of day, later ones a recurrence after it
     garbage.images.here = {"a"};
     garbage.use->pulled("a");
     garbage.images.trouble = fail(Errc::unreachable, "no engine");
-    ImageGarbage collector(garbage.platform, garbage.config, garbage.images, *garbage.use, {});
+    ImageGarbage collector(garbage.platform, garbage.config, garbage.images, *garbage.use, agents);
     TaskScope scope(garbage.world.executor());
     scope.spawn("garbage", collector.run());
     garbage.world.run_for(first - clock.wall() + 1min);
@@ -187,7 +193,7 @@ TEST_CASE("a clock that is set back does not put the next run off for longer tha
     Garbage garbage({.recurrence = 24h, .threshold = 0s});
     garbage.images.here = {"a"};
     garbage.use->pulled("a");
-    ImageGarbage collector(garbage.platform, garbage.config, garbage.images, *garbage.use, {});
+    ImageGarbage collector(garbage.platform, garbage.config, garbage.images, *garbage.use, agents);
     TaskScope scope(garbage.world.executor());
     scope.spawn("garbage", collector.run());
     garbage.world.run_for(1h);

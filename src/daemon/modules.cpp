@@ -250,18 +250,49 @@ Task<Result<bool>> Modules::ensure_agent(bool anew) {
     if (status && !anew && status->state == model::RuntimeState::running) co_return true;
     const bool unusable =
         status && (anew || status->state == model::RuntimeState::dead || status->state == model::RuntimeState::unknown);
-    if (!status || unusable) {
-        const auto identity = co_await identities_.ensure("$edgeAgent");
-        if (!identity) co_return std::unexpected(identity.error());
-        const auto spec = bootstrap_spec(*identity);
-        if (const auto ready = co_await engine_.prepare(spec); !ready) co_return std::unexpected(ready.error());
-        if (unusable)
-            if (const auto removed = co_await remove_served(name); !removed) co_return std::unexpected(removed.error());
-        if (const auto created = co_await create_and_serve(spec); !created) co_return std::unexpected(created.error());
-        trial_.made(spec);
+    bool made = status && !unusable;
+    if (!status && !anew) {
+        const auto again = co_await make_agent_again();
+        if (!again) co_return std::unexpected(again.error());
+        made = *again;
     }
+    if (!made)
+        if (const auto first = co_await make_bootstrap_agent(unusable); !first)
+            co_return std::unexpected(first.error());
     if (const auto started = co_await start_served(name); !started) co_return std::unexpected(started.error());
     co_return false;
+}
+
+// Somebody removed it, or the power went when it was about to be replaced: what it was (to be) made of counts, for the
+// configuration may name an agent of years ago. False: that is not known, or does not work.
+Task<Result<bool>> Modules::make_agent_again() {
+    auto spec = trial_.current();
+    if (!spec) co_return false;
+    const auto identity = co_await with_timeout<KnownIdentity>(platform_.clock, identity_limit,
+                                                               identities_.ensure(identity_of_module(agent_name)));
+    if (identity) spec->env["IOTEDGE_MODULEGENERATIONID"] = identity->generation;
+    const auto created = co_await create_and_serve(std::move(*spec));
+    if (created) co_return true;
+    if (created.error().code == Errc::unreachable) co_return std::unexpected(created.error());
+    if (!trial_.on_trial()) {
+        log::warn("the agent can't be made as it was: {}; that of the configuration is started instead",
+                  created.error().text);
+        co_return false;
+    }
+    trial_.give_up("it could not be made: " + created.error().text);
+    co_return std::unexpected(created.error());
+}
+
+Task<Result<>> Modules::make_bootstrap_agent(bool in_place) {
+    const auto identity = co_await identities_.ensure("$edgeAgent");
+    if (!identity) co_return std::unexpected(identity.error());
+    const auto spec = bootstrap_spec(*identity);
+    if (const auto ready = co_await engine_.prepare(spec); !ready) co_return ready;
+    if (in_place)
+        if (const auto removed = co_await remove_served(spec.name); !removed) co_return removed;
+    if (const auto created = co_await create_and_serve(spec); !created) co_return created;
+    trial_.made(spec);
+    co_return Result<>{};
 }
 
 Task<Result<>> Modules::replace_agent(model::ModuleSpec spec) {

@@ -48,7 +48,8 @@ public:
     [[nodiscard]] Task<Result<>> restart(std::string name);
     [[nodiscard]] Task<Result<>> remove(std::string name);
 
-    // One look at the agent: starts it if it does not run, makes it if it is not there or `anew`. True: it ran already.
+    // One look at the agent: starts it if it does not run, makes it if it is not there (as it was when that is known),
+    // or of the configuration if `anew`. True: it ran already.
     [[nodiscard]] Task<Result<bool>> ensure_agent(bool anew);
     // Puts this one in place of whatever agent there is, and starts it.
     [[nodiscard]] Task<Result<>> replace_agent(model::ModuleSpec spec);
@@ -72,6 +73,8 @@ private:
     [[nodiscard]] Task<Result<>> create_and_serve(model::ModuleSpec spec);
     [[nodiscard]] Task<Result<>> start_served(std::string name);
     [[nodiscard]] Task<Result<>> remove_served(std::string name);
+    [[nodiscard]] Task<Result<bool>> make_agent_again();
+    [[nodiscard]] Task<Result<>> make_bootstrap_agent(bool in_place);
     [[nodiscard]] Result<> serve(const std::string& name);
     [[nodiscard]] Result<std::unique_ptr<UnixServer>> server(const std::string& module, const std::string& file,
                                                              net::HttpHandler handler, std::size_t most);
