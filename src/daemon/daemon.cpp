@@ -156,6 +156,7 @@ private:
     Task<> renew_ca();
     Task<> keep_agent();
     Task<> clear_images();
+    [[nodiscard]] std::vector<model::ModuleSpec> agents_to_keep() const;
     Task<> forward(Event& from);
 
     Platform platform_;
