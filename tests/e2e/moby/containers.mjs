@@ -11,7 +11,7 @@ export class ContainerWorld extends World {
     this.cloudAddress = hostAddress;
     this.hostname = 'edge-gateway';  // edgeHub's alias on the network
     this.hubEnv = {};
-    this.startLimit = 120;  // a container is far more work than a process, on a busy machine above all
+    this.startLimit = 300;  // a container is far more work than a process: 0.4 s each, 6 s when the disk is busy
     this.engine = new Engine();
     this.ledgers = path.join(this.root, 'ledgers');
     fs.mkdirSync(this.ledgers);

@@ -115,7 +115,7 @@ export class Engine {
   request(method, target, body, headers = {}) {
     return new Promise((resolve, reject) => {
       const stream = body && typeof body.pipe === 'function';
-      const request = http.request({ socketPath: this.socket, path: target, method,
+      const request = http.request({ socketPath: this.socket, path: target, method, timeout: 120000,
         headers: { ...(body ? { 'Content-Type': stream ? 'application/x-tar' : 'application/json' } : {}), ...headers } },
       (answer) => {
         let text = '';
@@ -123,6 +123,7 @@ export class Engine {
         answer.on('data', (piece) => { text += piece; });
         answer.on('end', () => resolve({ status: answer.statusCode, text }));
       });
+      request.on('timeout', () => request.destroy(new Error(`${method} ${target}: dockerd says nothing`)));
       request.on('error', reject);
       if (stream) body.pipe(request);
       else request.end(body ? JSON.stringify(body) : undefined);
