@@ -366,7 +366,7 @@ TEST_CASE("modules outlive the daemon: the next one adopts them, over the same s
     });
 }
 
-TEST_CASE("an agent that crashes comes back; an update of it is answered before, and is what comes back from then on") {
+TEST_CASE("an agent that crashes comes back, and an update of it is answered before it is replaced") {
     World world;
     run(world, [&]() -> Task<> {
         Running daemon(world, world.options());
@@ -381,12 +381,31 @@ TEST_CASE("an agent that crashes comes back; an update of it is answered before,
         CHECK(answered.status == 201);
         for (int i = 0; i < 2000 && world.starts("agent") < 3; ++i) co_await world.clock.sleep(10ms);
         CHECK(text_of(world.folder / "agent/environment").find("LEVEL=2\n") != std::string::npos);
+        CHECK(co_await daemon.stop() == 0);
+    });
+}
+
+TEST_CASE("an agent that was lost is made as it was, not of the configuration") {
+    World world;
+    run(world, [&]() -> Task<> {
+        {
+            Running daemon(world, world.options());
+            co_await world.until(world.folder / "agent/environment");
+            auto update = spec("edgeAgent");
+            update["config"].at("settings").as_object()["image"] = "agent";
+            CHECK((co_await world.as("agent", world.socket("edgeAgent", "mgmt.sock"), "PUT",
+                                     "/modules/edgeAgent?start=true", &update))
+                      .status == 201);
+            for (int i = 0; i < 2000 && world.starts("agent") < 2; ++i) co_await world.clock.sleep(10ms);
+            CHECK(co_await daemon.stop() == 0);
+        }
         fs::remove(world.folder / "agent/environment");
-        CHECK((co_await world.as_stranger(world.management(), "DELETE", "/modules/edgeAgent")).status == 204);
-        for (int i = 0; i < 2000 && world.starts("agent") < 4; ++i) co_await world.clock.sleep(10ms);
-        CHECK(world.starts("agent") == 4);
+        REQUIRE(fs::remove_all(world.home / "engine/modules/edgeAgent") > 0);
+        Running daemon(world, world.options());
         co_await world.until(world.folder / "agent/environment");
-        CHECK(text_of(world.folder / "agent/environment").find("LEVEL=2\n") != std::string::npos);
+        const auto environment = text_of(world.folder / "agent/environment");
+        CHECK(environment.find("LEVEL=2\n") != std::string::npos);
+        CHECK(environment.find("EXTRA=") == std::string::npos);
         CHECK(co_await daemon.stop() == 0);
     });
 }

@@ -47,7 +47,7 @@ std::vector<model::ModuleSpec> agents() {
     model::ModuleSpec bootstrap;
     bootstrap.image = "agent";
     auto former = bootstrap;
-    former.image = "former agent";
+    former.image = "former";
     return {bootstrap, former};
 }
 
@@ -80,17 +80,17 @@ struct Garbage {
 
 TEST_CASE("an image that was pulled and is not used for long enough is removed, and no other") {
     Garbage garbage;
-    garbage.images.here = {"old", "young", "used", "agent", "former agent", "theirs"};
+    garbage.images.here = {"old", "young", "used", "agent", "former", "theirs"};
     garbage.images.in_use = {"used"};
-    for (const auto* id : {"old", "used", "agent", "former agent"}) garbage.use->pulled(id);
+    for (const auto* id : {"old", "used", "agent", "former"}) garbage.use->pulled(id);
     garbage.use->used("theirs");  // not by us
     garbage.world.run_for(7 * 24h - 1s);
     garbage.use->pulled("young");
     CHECK(garbage.clear() == 0);
     garbage.world.run_for(1s);
     CHECK(garbage.clear() == 1);
-    CHECK(garbage.images.here == std::set<std::string>{"young", "used", "agent", "former agent", "theirs"});
-    CHECK(garbage.use->all() == std::vector<std::string>{"agent", "former agent", "used", "young"});
+    CHECK(garbage.images.here == std::set<std::string>{"young", "used", "agent", "former", "theirs"});
+    CHECK(garbage.use->all() == std::vector<std::string>{"agent", "former", "used", "young"});
 }
 
 TEST_CASE("an image's age begins when its last container has gone") {
