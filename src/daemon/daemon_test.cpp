@@ -400,7 +400,7 @@ TEST_CASE("an agent that was lost is made as it was, not of the configuration") 
             CHECK(co_await daemon.stop() == 0);
         }
         fs::remove(world.folder / "agent/environment");
-        REQUIRE(fs::remove_all(world.home / "engine/modules/edgeAgent") > 0);
+        REQUIRE(fs::remove_all(world.home / "engine/modules") > 0);
         Running daemon(world, world.options());
         co_await world.until(world.folder / "agent/environment");
         const auto environment = text_of(world.folder / "agent/environment");
