@@ -7,6 +7,7 @@
 #include "engine/moby/client.hpp"
 #include "engine/moby/container_body.hpp"
 #include "engine/moby/images.hpp"
+#include "engine/moby/status_cache.hpp"
 #include "engine/spawn.hpp"
 
 #include <fmt/format.h>
@@ -90,6 +91,7 @@ private:
     moby::Images images_;
     std::optional<bool> bounds_logs_;  // the engine itself; absent: not known yet
     std::map<std::string, std::string, std::less<>> ids_;
+    moby::StatusCache known_;
     std::uint64_t changes_{0};
     std::uint64_t changes_seen_{0};
     Signal changed_;
@@ -124,7 +126,12 @@ Task<Result<>> Moby::learn_ids() {
     const auto containers = co_await client_.containers();
     if (!containers) co_return std::unexpected(containers.error());
     ids_.clear();
-    for (const auto& container : *containers) ids_[container.name] = container.id;
+    std::map<std::string, std::string> looks;
+    for (const auto& container : *containers) {
+        ids_[container.name] = container.id;
+        looks[container.id] = container.look;
+    }
+    known_.listed(std::move(looks));
     co_return Result<>{};
 }
 
@@ -164,16 +171,19 @@ Task<> Moby::follow_events(WallTime since) {
         const auto ended =
             co_await client_.events(since, [this](const moby::ContainerEvent& event) { take_event(event); });
         log::warn("the container engine's events ended: {}", ended.error().text);
+        known_.clear();
         note_change();
         if (platform_.clock.steady() - began >= steady_connection) backoff.reset();
         co_await platform_.clock.sleep(backoff.next());
         since = platform_.clock.wall();
         co_await until_ready();
+        known_.clear();
         note_change();
     }
 }
 
 void Moby::take_event(const moby::ContainerEvent& event) {
+    known_.forget(event.id);
     if (event.action == "create" || event.action == "start") ids_[event.name] = event.id;
     if (event.action == "destroy" || event.action == "remove")
         if (const auto known = ids_.find(event.name); known != ids_.end() && known->second == event.id)
@@ -246,6 +256,7 @@ void Moby::note_use(const std::string& image) {
 Task<Result<>> Moby::start(std::string name) {
     const auto id = co_await id_of(name);
     const auto started = id ? co_await client_.start(*id) : Result<>(std::unexpected(id.error()));
+    if (id) known_.forget(*id);
     if (!started) co_return fail(started.error().while_doing(doing("starting", name)));
     co_return Result<>{};
 }
@@ -253,6 +264,7 @@ Task<Result<>> Moby::start(std::string name) {
 Task<Result<>> Moby::stop(std::string name, Duration grace) {
     const auto id = co_await id_of(name);
     const auto stopped = id ? co_await client_.stop(*id, grace) : Result<>(std::unexpected(id.error()));
+    if (id) known_.forget(*id);
     if (!stopped) co_return fail(stopped.error().while_doing(doing("stopping", name)));
     co_return Result<>{};
 }
@@ -279,10 +291,16 @@ Task<Result<std::vector<model::ModuleStatus>>> Moby::list() {
         co_return fail(learnt.error().while_doing("listing the modules"));
     std::vector<model::ModuleStatus> all;
     for (const auto& [name, id] : std::map(ids_.begin(), ids_.end())) {
+        if (const auto* known = known_.find(id, platform_.clock.steady())) {
+            all.push_back(*known);
+            continue;
+        }
+        const auto mark = known_.mark();
         auto container = co_await client_.inspect(id);
         // One that went meanwhile is none; any other trouble must not look like that.
         if (!container && container.error().code == Errc::not_found) continue;
         if (!container) co_return fail(container.error().while_doing(doing("inspecting", name)));
+        known_.put(id, mark, container->status, platform_.clock.steady());
         all.push_back(std::move(container->status));
     }
     co_return all;

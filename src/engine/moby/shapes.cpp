@@ -174,6 +174,16 @@ Result<Created> parse_created(std::string_view body) {
     return created;
 }
 
+namespace {
+// " (healthy)" of "Up 5 minutes (healthy)", " (3)" of "Exited (3) 2 hours ago": what does not change by itself.
+std::string in_parentheses(std::string_view status) {
+    const auto begin = status.find('(');
+    const auto end = status.find(')', std::min(begin, status.size()));
+    if (begin == status.npos || end == status.npos) return {};
+    return ' ' + std::string(status.substr(begin, end + 1 - begin));
+}
+}  // namespace
+
 Result<std::vector<ListedContainer>> parse_containers(std::string_view body) {
     const auto list = parse_an_array(body, "a list of containers");
     if (!list) return std::unexpected(list.error());
@@ -184,7 +194,8 @@ Result<std::vector<ListedContainer>> parse_containers(std::string_view body) {
         const auto names = texts_at(*object, "Names");
         // A linked container has more names, with the other one's in front: "/other/alias".
         const auto own = std::ranges::find_if(names, [](const std::string& name) { return name.rfind('/') == 0; });
-        ListedContainer container{text_at(*object, "Id"), {}};
+        ListedContainer container{text_at(*object, "Id"), {}, text_at(*object, "State")};
+        container.look += in_parentheses(text_at(*object, "Status"));
         if (own != names.end()) container.name = without_slash(*own);
         if (container.name.empty() && !names.empty()) container.name = without_slash(names.front());
         if (container.id.empty() || container.name.empty()) return unusable("a list of containers with Id and Names");

@@ -46,6 +46,7 @@ struct Created {
 struct ListedContainer {
     std::string id;
     std::string name;
+    std::string look;  // its state, and its health or exit code if the engine tells: "running (healthy)"
 };
 // GET /containers/json
 [[nodiscard]] Result<std::vector<ListedContainer>> parse_containers(std::string_view body);

@@ -8,9 +8,9 @@ export class EngineProxy {
   constructor(socket, engineSocket) {
     this.socket = socket;
     this.writes = [];
-    this.reads = 0;
+    this.looks = 0;  // at the list of containers
     this.server = http.createServer((request, response) => {
-      if (request.method === 'GET') ++this.reads;
+      if (request.method === 'GET') this.looks += /\/containers\/json/.test(request.url);
       else this.writes.push(`${request.method} ${request.url}`);
       const onward = http.request({ socketPath: engineSocket, path: request.url, method: request.method,
         headers: request.headers, agent: false }, (answer) => {
