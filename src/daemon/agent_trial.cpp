@@ -44,8 +44,8 @@ std::string mark_of(const json::object& spec) {
 
 }  // namespace
 
-AgentTrial::AgentTrial(storage::Database& database, Clock& clock, Executor executor)
-    : database_(database), clock_(clock), news_(std::move(executor)) {
+AgentTrial::AgentTrial(storage::Database& database, Clock& clock, Executor executor, Duration proof)
+    : database_(database), clock_(clock), proof_(proof), news_(std::move(executor)) {
     const auto rows = database_.query("SELECT value FROM facts WHERE name = 'agent'");
     const auto stored = rows && !rows->empty() ? model::parse_object(rows->front().text(0)) : Result<json::object>();
     if (!stored) return;
@@ -134,7 +134,7 @@ AgentTrial::Verdict AgentTrial::judge() {
         return {Kind::failed, fmt::format("it ended {} times before it had proved itself", trial_->ends), {}};
     const auto now = clock_.steady();
     if (trial_->asked_at) {
-        const auto left = *trial_->asked_at + proof - now;
+        const auto left = *trial_->asked_at + proof_ - now;
         if (left > Duration{}) return {Kind::pending, {}, left};
         log::info("the new agent has proved itself");
         previous_.clear();

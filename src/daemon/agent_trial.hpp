@@ -31,11 +31,11 @@ inline constexpr std::string_view spec_label = "net.skerry.spec";  // the agent'
 
 class AgentTrial {
 public:
-    static constexpr Duration proof = std::chrono::seconds(60);
     static constexpr Duration longest_silence = std::chrono::minutes(5);
     static constexpr int ends_allowed = 3;
 
-    AgentTrial(storage::Database& database, Clock& clock, Executor executor);
+    // `proof`: so long it must run after it has asked for its modules.
+    AgentTrial(storage::Database& database, Clock& clock, Executor executor, Duration proof);
 
     // The agent was made of that by the daemon itself: nothing to prove.
     void made(const model::ModuleSpec& spec);
@@ -81,6 +81,7 @@ private:
 
     storage::Database& database_;
     Clock& clock_;
+    Duration proof_;
     Event news_;
     boost::json::object current_;   // specs; empty: not known
     boost::json::object previous_;  // has proved itself

@@ -34,7 +34,7 @@ struct Desk {
         boot();
         trial->made(agent("agent:1"));
     }
-    void boot() { trial.emplace(*database, world.clock(), world.executor()); }
+    void boot() { trial.emplace(*database, world.clock(), world.executor(), 60s); }
     void update() {
         trial->replaced(agent("agent:2"));
         trial->begun();
@@ -53,7 +53,7 @@ TEST_CASE("an agent that asks for its modules and runs on for a minute has prove
     desk.trial->runs();
     desk.world.run_for(4min);
     desk.trial->asked();
-    CHECK(desk.trial->judge().again == AgentTrial::proof);
+    CHECK(desk.trial->judge().again == 60s);
     desk.world.run_for(59s);
     CHECK(desk.trial->judge().kind == Kind::pending);
     desk.world.run_for(1s);

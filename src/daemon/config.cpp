@@ -1,6 +1,7 @@
 #include "daemon/config.hpp"
 
 #include "base/encoding.hpp"
+#include "daemon/duration_text.hpp"
 #include "daemon/section.hpp"
 #include "daemon/toml_document.hpp"
 #include "iothub/sas.hpp"
@@ -20,6 +21,8 @@
 #include <charconv>
 
 namespace skerry::daemon {
+
+using namespace std::chrono_literals;
 
 namespace {
 constexpr std::string_view not_here = "is not in this build yet: {}";
@@ -255,6 +258,13 @@ void read_skerry(Config& config, const Section& document) {
     const auto skerry = document.section("skerry");
     if (auto home = skerry.text("home")) config.home = *home;
     if (!config.home.is_absolute()) skerry.complain("home", "must be an absolute path");
+    if (const auto text = skerry.text("agent_probation")) {
+        const auto probation = parse_duration(*text);
+        if (!probation || *probation < 1s || *probation > 1h)
+            skerry.complain("agent_probation", "must be a time from \"1s\" to \"1h\"");
+        else
+            config.agent_probation = *probation;
+    }
     const auto engine = skerry.section("engine");
     // A file of the existing runtime names its engine in [moby_runtime], and means it.
     const bool has_moby = document.has("moby_runtime");

@@ -3,6 +3,7 @@
 // Promises: what a Config holds is valid. All problems are reported at once, each with its key's path; secrets never.
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "daemon/image_config.hpp"
 #include "model/module.hpp"
@@ -10,6 +11,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -50,6 +52,7 @@ struct Config {
     std::string management_listen{"unix:///var/run/iotedge/mgmt.sock"};  // unix://… or fd://…
     std::string workload_listen;               // one socket for all modules, as older runtimes have it; empty: none
     std::optional<unsigned> watchdog_retries;  // absent: infinite
+    Duration agent_probation{std::chrono::seconds(60)};  // of a new agent (agent_trial.hpp)
     EdgeCaConfig edge_ca;
     std::size_t management_connections{50};
     std::size_t workload_connections{10};

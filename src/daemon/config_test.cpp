@@ -273,6 +273,18 @@ TEST_CASE("sockets handed down by systemd are found by name or number") {
     CHECK_FALSE(find_handed_down({}, 42, "0"));
 }
 
+TEST_CASE("how long a new agent is watched is a time from a second to an hour") {
+    using namespace std::chrono_literals;
+    CHECK(parse(provisioning + agent)->agent_probation == 60s);
+    const std::string skerry = "[skerry]\nagent_probation = ";
+    CHECK(parse(provisioning + agent + skerry + "\"5 min\"")->agent_probation == 5min);
+    for (const auto* wrong : {"\"0s\"", "\"2h\"", "\"soon\"", "7"}) {
+        const auto refused = parse(provisioning + agent + skerry + wrong);
+        REQUIRE_FALSE(refused);
+        CHECK(refused.error().text.find("skerry.agent_probation: must be a t") != std::string::npos);
+    }
+}
+
 TEST_CASE("image garbage collection and log limits are read, with the existing runtime's defaults") {
     const auto least = parse(provisioning + agent);
     REQUIRE(least);

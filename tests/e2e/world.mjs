@@ -139,7 +139,7 @@ export class World {
       '[agent.config]', 'image = "skerry/agent:latest"',
       '[connect]', `management_uri = "unix://${this.management}"`,
       '[listen]', `management_uri = "unix://${this.management}"`,
-      '[skerry]', `home = "${path.join(this.root, 'edge')}"`,
+      '[skerry]', 'agent_probation = "15s"', `home = "${path.join(this.root, 'edge')}"`,
       ...this.engineConfig(),
     ].join('\n') + '\n');
   }
