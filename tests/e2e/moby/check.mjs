@@ -16,7 +16,7 @@ export async function checkEngine(engine) {
     await engine.ask('POST', `/containers/${Id}/start`);
     try {
       await promisify(execFile)(path.join(repository, 'build/release/tests/moby_engine_check'), [], {
-        timeout: 240000, env: { ...process.env, SKERRY_MOBY_SOCKET: engine.socket, SKERRY_MOBY_IMAGE: image,
+        timeout: 120000, killSignal: 'SIGKILL', env: { ...process.env, SKERRY_MOBY_SOCKET: engine.socket, SKERRY_MOBY_IMAGE: image,
           SKERRY_MOBY_USER: credentials.username, SKERRY_MOBY_PASSWORD: credentials.password,
           SKERRY_MOBY_REGISTRY: registryAddress, SKERRY_MOBY_FOREIGN: 'foreign' } });
     } catch (error) {

@@ -48,7 +48,11 @@ struct World {
         MobyEngineOptions options;
         options.socket = socket;
         options.network = "check-network";
-        options.network_settings = model::parse_object(R"({"IPAM":{"Config":[{"Subnet":"172.31.7.0/24"}]}})").value();
+        // An engine leaves its bridge behind, and the next one finds its addresses taken.
+        options.network_settings =
+            model::parse_object(is_podman() ? R"({"IPAM":{"Config":[{"Subnet":"172.31.8.0/24"}]}})"
+                                            : R"({"IPAM":{"Config":[{"Subnet":"172.31.7.0/24"}]}})")
+                .value();
         options.socket_folder = [root = folder / "s"](std::string_view name) { return root / name; };
         return make_moby_engine(std::move(options), {loop.executor(), clock, random, *network, *files});
     }
