@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 
 namespace skerry::cloud {
 
@@ -46,22 +47,23 @@ Task<> MqttSession::run() {
     const auto self = shared_from_this();
     send(mqtt::Connack{});
     log::debug("mqtt: '{}' connected from {}", access_.identity.id(), stream_->peer().address);
-    // When this very task is cancelled: the parts keep the session alive until they are told to end.
-    struct EndParts {
-        TaskScope& parts;
-        ~EndParts() { parts.cancel(); }
-    } end_parts{scope_};
     scope_.spawn("mqtt writer", write_out(self));
     scope_.spawn("mqtt acknowledgements", acknowledge(self));
     scope_.spawn("mqtt limits", watch_limits(self));
     scope_.spawn("mqtt commands", deliver_commands(self));
-    const auto ended = co_await read_packets();
-    if (!ended && !dropped_ && ended.error().code != Errc::closed)
-        log::warn("mqtt: '{}' is disconnected: {}", access_.identity.id(), ended.error().text);
+    std::exception_ptr stopped;
+    try {
+        const auto ended = co_await read_packets();
+        if (!ended && !dropped_ && ended.error().code != Errc::closed)
+            log::warn("mqtt: '{}' is disconnected: {}", access_.identity.id(), ended.error().text);
+    } catch (...) { stopped = std::current_exception(); }
+    // Also when the cloud stops: the parts ask the hub, which goes when this has ended.
+    co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
     context_.hub.connections().detach(access_.identity, *this);
     stream_->close();
     co_await scope_.close();
     co_await completing_.idle();
+    if (stopped) std::rethrow_exception(stopped);
     co_await give_back_commands(self);
     if (!graceful_) co_await publish_will();
 }

@@ -127,17 +127,17 @@ TEST_CASE("a list gives each container's own name, not those of its links") {
 }
 
 TEST_CASE("a list tells how a container looks, without what changes by itself") {
-    const auto list = parse_containers(R"([
+    const auto list = parse_containers(R"list([
         {"Id":"1","Names":["/a"],"State":"running","Status":"Up 5 minutes (healthy)"},
         {"Id":"2","Names":["/b"],"State":"running","Status":"Up 2 hours"},
         {"Id":"3","Names":["/c"],"State":"exited","Status":"Exited (3) 2 hours ago"},
-        {"Id":"4","Names":["/d"],"State":"running","Status":"Up ) 2 ("}, {"Id":"5","Names":["/e"]}])");
+        {"Id":"4","Names":["/d"],"State":"running","Status":"Up ) 2 ("}, {"Id":"5","Names":["/e"]}])list");
     REQUIRE(list);
-CHECK(list->at(0).look == "running (healthy)");
-CHECK(list->at(1).look == "running");
-CHECK(list->at(2).look == "exited (3)");
-CHECK(list->at(3).look == "running");
-CHECK(list->at(4).look.empty());
+    CHECK(list->at(0).look == "running (healthy)");
+    CHECK(list->at(1).look == "running");
+    CHECK(list->at(2).look == "exited (3)");
+    CHECK(list->at(3).look == "running");
+    CHECK(list->at(4).look.empty());
 }
 
 TEST_CASE("a new container's id and the engine's warnings are read") {
