@@ -2,7 +2,7 @@
 // module started: PSS (what they really cost, shared pages shared), RSS beside it. No sample modules.
 import fs from 'node:fs';
 import { World, until } from '../tests/e2e/world.mjs';
-import { idle, megabytes, separateCloud, verdict } from './processes.mjs';
+import { idle, megabytes, processes, separateCloud, verdict } from './processes.mjs';
 
 const idleSeconds = Number(process.env.SKERRY_IDLE_SECONDS ?? 60);
 const world = new World('footprint');
@@ -15,15 +15,9 @@ try {
   await world.startDaemon();
   await world.untilRunning('edgeAgent', 'edgeHub');
   await until('the deployment is reported', () => world.twin('$edgeAgent').properties.reported.lastDesiredStatus?.code === 200);
-  const shims = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-    try {
-      // Only those of this world: others have another network namespace.
-      return fs.readlinkSync(`/proc/${pid}/ns/net`) === fs.readlinkSync('/proc/self/ns/net') &&
-        fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('module-shim');
-    } catch {
-      return false;
-    }
-  });
+  // Only those of this world: others have another network namespace.
+  const shims = processes((pid) => fs.readlinkSync(`/proc/${pid}/ns/net`) === fs.readlinkSync('/proc/self/ns/net') &&
+    fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('module-shim'));
   const roles = { daemon: [world.daemon.pid], agent: [world.pid('agent')], hub: [world.pid('hub')], shims };
   const { daemon, agent, sum } = await idle(roles, idleSeconds);
   const [pss, cpu] = [daemon.pss + agent.pss, daemon.cpu + agent.cpu];

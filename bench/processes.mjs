@@ -11,6 +11,14 @@ export function cpuSeconds(pid) {
   return fs.readdirSync(`/proc/${pid}/task`)
     .reduce((sum, thread) => sum + Number(fs.readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]), 0) / 1e9;
 }
+// The processes that `matches(pid)`; one that is gone meanwhile does not.
+export const processes = (matches) => fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
+  try {
+    return matches(pid);
+  } catch {
+    return false;
+  }
+});
 // The cloud shares no page with what is measured: on a device it is not there.
 export function separateCloud(world) {
   world.programs.cloud = path.join(world.root, 'skerry-of-the-cloud');

@@ -1,9 +1,10 @@
 // The archive as Python's zipfile reads it: an implementation that is not ours.
 #include "codec/zip.hpp"
 
+#include "sim/temporary_folder.hpp"
+
 #include <doctest/doctest.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -17,18 +18,14 @@ namespace {
 
 // "name size crc-ok…" of each entry, as `python3 -c` prints it.
 std::string read_by_python(const std::string& archive, const std::string& program) {
-    std::string folder = "/tmp/zip-test-XXXXXX";
-    REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    std::ofstream(folder + "/a.zip", std::ios::binary) << archive;
-    std::ofstream(folder + "/p.py") << program;
-    const auto command = "python3 " + folder + "/p.py " + folder + "/a.zip > " + folder + "/out 2>&1";
+    const sim::TemporaryFolder folder;
+    const auto path = [&](const char* name) { return (folder / name).native(); };
+    std::ofstream(path("a.zip"), std::ios::binary) << archive;
+    std::ofstream(path("p.py")) << program;
+    const auto command = "python3 " + path("p.py") + ' ' + path("a.zip") + " > " + path("out") + " 2>&1";
     const int status = std::system(command.c_str());
     std::stringstream out;
-    out << std::ifstream(folder + "/out").rdbuf();
-    std::remove((folder + "/a.zip").c_str());
-    std::remove((folder + "/p.py").c_str());
-    std::remove((folder + "/out").c_str());
-    std::remove(folder.c_str());
+    out << std::ifstream(path("out")).rdbuf();
     CHECK_MESSAGE(status == 0, out.str());
     return out.str();
 }

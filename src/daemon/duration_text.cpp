@@ -2,20 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdint>
 
 namespace skerry::daemon {
 
 using namespace std::chrono_literals;
 
 namespace {
-std::optional<std::int64_t> whole_number(std::string_view text) {
-    std::int64_t value = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failed != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-    return value;
-}
-
 std::optional<std::chrono::seconds> unit_of(std::string_view name) {
     if (name.size() > 1 && name.ends_with('s')) name.remove_suffix(1);
     if (name == "s" || name == "sec" || name == "second") return 1s;
@@ -27,6 +19,13 @@ std::optional<std::chrono::seconds> unit_of(std::string_view name) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> whole_number(std::string_view text) {
+    std::int64_t value = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failed != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
+    return value;
+}
 
 std::optional<std::chrono::seconds> parse_duration(std::string_view text) {
     constexpr std::int64_t longest = 100LL * 365 * 24 * 3600;

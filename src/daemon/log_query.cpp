@@ -2,33 +2,16 @@
 
 #include "daemon/duration_text.hpp"
 
-#include <charconv>
-
 namespace skerry::daemon {
 
 using namespace std::chrono_literals;
 
 namespace {
-std::optional<std::int64_t> whole_number(std::string_view text) {
-    std::int64_t value = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failed != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-    return value;
-}
-
 Result<bool> flag(const codec::HttpRequest& request, std::string_view name) {
     const auto text = request.query(name);
     if (!text || *text == "false") return false;
     if (*text == "true") return true;
     return fail(Errc::malformed, "invalid parameter: " + std::string(name));
-}
-
-Result<std::optional<WallTime>> moment(const codec::HttpRequest& request, std::string_view name, WallTime now) {
-    const auto text = request.query(name);
-    if (!text || text->empty()) return std::nullopt;
-    const auto time = parse_log_time(*text, now);
-    if (!time) return fail(Errc::malformed, "invalid parameter: " + std::string(name));
-    return time;
 }
 }  // namespace
 
@@ -41,15 +24,23 @@ std::optional<WallTime> parse_log_time(std::string_view text, WallTime now) {
     return std::nullopt;
 }
 
+Result<std::optional<WallTime>> log_time_at(const codec::HttpRequest& request, std::string_view name, WallTime now) {
+    const auto text = request.query(name);
+    if (!text || text->empty()) return std::nullopt;
+    const auto time = parse_log_time(*text, now);
+    if (!time) return fail(Errc::malformed, "invalid parameter: " + std::string(name));
+    return time;
+}
+
 Result<engine::LogOptions> parse_log_query(const codec::HttpRequest& request, WallTime now) {
     engine::LogOptions options;
     const auto follow = flag(request, "follow");
     if (!follow) return std::unexpected(follow.error());
     const auto timestamps = flag(request, "timestamps");
     if (!timestamps) return std::unexpected(timestamps.error());
-    const auto since = moment(request, "since", now);
+    const auto since = log_time_at(request, "since", now);
     if (!since) return std::unexpected(since.error());
-    const auto until = moment(request, "until", now);
+    const auto until = log_time_at(request, "until", now);
     if (!until) return std::unexpected(until.error());
     if (const auto tail = request.query("tail"); tail && !tail->empty() && *tail != "all") {
         const auto lines = whole_number(*tail);

@@ -149,20 +149,12 @@ Task<std::optional<std::string>> next(std::shared_ptr<Streaming> streaming) {
     co_return std::move(*taken);
 }
 
-Result<std::optional<WallTime>> moment(const codec::HttpRequest& request, std::string_view name, WallTime now) {
-    const auto text = request.query(name);
-    if (!text || text->empty()) return std::nullopt;
-    const auto time = parse_log_time(*text, now);
-    if (!time) return fail(Errc::malformed, "invalid parameter: " + std::string(name));
-    return time;
-}
-
 }  // namespace
 
 Result<BundleOptions> parse_bundle_query(const codec::HttpRequest& request, WallTime now) {
-    const auto since = moment(request, "since", now);
+    const auto since = log_time_at(request, "since", now);
     if (!since) return std::unexpected(since.error());
-    const auto until = moment(request, "until", now);
+    const auto until = log_time_at(request, "until", now);
     if (!until) return std::unexpected(until.error());
     const auto only = request.query("edge_runtime_only").value_or("false");
     if (only != "true" && only != "false") return fail(Errc::malformed, "invalid parameter: edge_runtime_only");

@@ -178,7 +178,9 @@ private:
     Task<bool> is_reachable() {
         if (connected()) co_return true;
         const auto hub = ways_.open(config_.own);
-        co_return hub&& co_await with_timeout<void>(config_.clock, 5s, connection_of(hub));
+        if (!hub) co_return false;
+        const auto opened = co_await with_timeout<void>(config_.clock, 5s, connection_of(hub));
+        co_return opened.has_value();
     }
 
     Task<Result<iothub::OnBehalfAnswer>> relay_in_turn(iothub::OnBehalfCall call) {

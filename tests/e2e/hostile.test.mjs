@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { withWorld, until, hubAddress, sensorToFilter, filterToCloud } from './world.mjs';
+import { withWorld, until, untilAllArrived, hubAddress, sensorToFilter, filterToCloud } from './world.mjs';
 
 const openFiles = (pid) => fs.readdirSync(`/proc/${pid}/fd`).length;
 const kilobytes = (pid) => Number(/^Pss:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]);
@@ -67,12 +67,6 @@ test('a hostile module gets nothing of others, and its floods harm nobody else',
     // Nobody fell over, nobody lost anything, and who starts anew gets in.
     assert.equal(world.pid('hub'), hub);
     assert.equal(world.daemon.exitCode, null);
-    const enough = world.lines('sensor', 'sent').length + 50;
-    await until('the sensor goes on', () => world.lines('sensor', 'sent').length >= enough, 120);
-    const sent = world.lines('sensor', 'sent');
-    await until('all that was sent is in the cloud', () => {
-      const known = new Set([...world.events('filter').map(({ messageId }) => messageId), ...world.lines('filter', 'dropped')]);
-      return sent.every((id) => known.has(id));
-    }, 120);
+    await untilAllArrived(world, 50);
   });
 });

@@ -54,6 +54,17 @@ async function speaking(name, body) {
   });
 }
 
+// Begins a task with `method` and returns its state when it has ended.
+async function untilDone(call, method, request) {
+  const begun = call(method, { schemaVersion: '1.0', ...request });
+  assert.equal(begun.status, 200);
+  const { correlationId } = begun.payload;
+  return until('the task has ended', () => {
+    const { payload } = call('GetTaskStatus', { schemaVersion: '1.0', correlationId });
+    return ['Completed', 'Failed'].includes(payload.status) && payload;
+  }, 60);
+}
+
 test('GetModuleLogs gives logs as text, JSON and gzip, filtered, and refuses what it does not understand', async () => {
   await speaking('logs', async ({ call, logs }) => {
     const text = logs({ contentType: 'text' });
@@ -106,16 +117,8 @@ test('UploadModuleLogs writes blobs over HTTPS; RestartModule restarts', async (
     const storage = new BlobServer(storageAddress, tls);
     await storage.start();
     try {
-      const upload = async (extra) => {
-        const begun = call('UploadModuleLogs',
-          { schemaVersion: '1.0', items: { id: 'speaker' }, sasUrl: storage.sasUrl, ...extra });
-        assert.equal(begun.status, 200);
-        const { correlationId } = begun.payload;
-        return until('the task has ended', () => {
-          const { payload } = call('GetTaskStatus', { schemaVersion: '1.0', correlationId });
-          return ['Completed', 'Failed'].includes(payload.status) && payload;
-        }, 60);
-      };
+      const upload = (extra) => untilDone(call, 'UploadModuleLogs',
+        { items: { id: 'speaker' }, sasUrl: storage.sasUrl, ...extra });
       const told = world.moduleLog('speaker');
       assert.equal((await upload({ contentType: 'text' })).status, 'Completed');
       const text = storage.find(/\/speaker-.*\.log$/);
@@ -162,15 +165,7 @@ test('UploadSupportBundle writes a zip archive of logs, modules and configuratio
     const storage = new BlobServer(storageAddress, tls);
     await storage.start();
     try {
-      const upload = async (extra) => {
-        const begun = call('UploadSupportBundle', { schemaVersion: '1.0', sasUrl: storage.sasUrl, ...extra });
-        assert.equal(begun.status, 200);
-        const { correlationId } = begun.payload;
-        return until('the task has ended', () => {
-          const { payload } = call('GetTaskStatus', { schemaVersion: '1.0', correlationId });
-          return ['Completed', 'Failed'].includes(payload.status) && payload;
-        }, 60);
-      };
+      const upload = (extra) => untilDone(call, 'UploadSupportBundle', { sasUrl: storage.sasUrl, ...extra });
       const done = await upload({});
       assert.equal(done.status, 'Completed', done.message);
       const blob = storage.find(/\/support-bundle-.*\.zip$/);

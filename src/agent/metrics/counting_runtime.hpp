@@ -1,8 +1,7 @@
 // A module runtime that counts what it is asked, and how long it takes. Everything goes on to the one behind it.
 //
 // Promise: an update counts as a stop of the version that was there and, when it starts, as a start of the new one.
-// What
-//          never reached the daemon is not counted.
+//          What never reached the daemon is not counted.
 // Bound:   one remembered version per module that is there.
 #pragma once
 

@@ -35,7 +35,7 @@ class Registry {
 public:
     Registry(Platform platform, ImageName image, RegistryAccess access);
 
-    // The digest of what the tag stands for now.
+    // The digest of what the tag stands for at the moment.
     [[nodiscard]] Task<Result<std::string>> resolve(std::string tag);
     // Errc::not_found when there is none.
     [[nodiscard]] Task<Result<std::string>> manifest(std::string reference);

@@ -137,7 +137,8 @@ Task<HttpResponse> Nested::scope_page(model::Identity hub, std::string body) {
         if (link_.connected()) (void)co_await with_timeout<void>(clock_, longest_question, scope_.refresh(link_));
         edge = scope_.find(*target);
         if (edge && !scope_.is_whole(*edge))
-            co_return refuse_scope({Errc::unreachable, "what is below " + target->id() + " can't be asked for now"});
+            co_return refuse_scope(
+                {Errc::unreachable, "what is below " + target->id() + " is not known, and the cloud could not tell"});
     }
     if (!edge || !edge->iot_edge)
         co_return refuse_scope({Errc::unauthorized, call->chain.front() + " is no edge device"});

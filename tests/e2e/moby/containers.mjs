@@ -104,18 +104,6 @@ export function suite(name, prepare) {
   return (title, body) => test(title, telling(() => body(world)));
 }
 
-// Everything that the sensor's ledger says was sent by now arrives, whatever happened meanwhile; but what a filter that
-// has just started drops, as long as it does not know its threshold.
-export async function untilAllArrived(world, more) {
-  const enough = world.lines('sensor', 'sent').length + more;
-  await until('the sensor goes on', () => world.lines('sensor', 'sent').length >= enough, 120);
-  const sent = world.lines('sensor', 'sent');
-  await until('all that was sent is in the cloud', () => {
-    const known = new Set([...world.events('filter').map(({ messageId }) => messageId), ...world.lines('filter', 'dropped')]);
-    return sent.every((id) => known.has(id));
-  }, 120);
-}
-
 export async function withContainers(name, body) {
   const world = new ContainerWorld(name);
   try {

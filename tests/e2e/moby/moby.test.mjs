@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { until, sensorToFilter, filterToCloud } from '../world.mjs';
-import { untilAllArrived, withContainers } from './containers.mjs';
+import { until, untilAllArrived, sensorToFilter, filterToCloud } from '../world.mjs';
+import { withContainers } from './containers.mjs';
 import { credentials, registryAddress } from './engine.mjs';
 
 const everybody = ['edgeAgent', 'edgeHub', 'sensor', 'filter'];

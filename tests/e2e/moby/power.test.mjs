@@ -1,8 +1,8 @@
 // Agent and hub replaced by their own deployment, and the power cut: messages are counted, containers keep running.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { until, sensorToFilter, filterToCloud } from '../world.mjs';
-import { suite, untilAllArrived } from './containers.mjs';
+import { until, untilAllArrived, sensorToFilter, filterToCloud } from '../world.mjs';
+import { suite } from './containers.mjs';
 
 const modules = ['sensor', 'filter'];
 const everybody = ['edgeAgent', 'edgeHub', ...modules];

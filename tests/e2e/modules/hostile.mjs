@@ -15,15 +15,17 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 process.on('uncaughtException', (error) => note(`trouble ${error.message}`));
 
 function ask(socketPath, method, target, body) {
+  const text = body ? JSON.stringify(body) : '';
   return new Promise((resolve) => {
+    // Node.js gives the body of a DELETE no length of its own accord: it would be the garbage before the next request.
     const request = http.request({ socketPath, method, path: `${target}?api-version=2022-08-03`, timeout: 10_000,
-      headers: { 'Content-Type': 'application/json' } }, (answer) => {
+      headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(text) } }, (answer) => {
       answer.resume();
       answer.on('end', () => resolve(answer.statusCode));
     });
     request.on('timeout', () => request.destroy());
     request.on('error', (error) => resolve(error.code));
-    request.end(body ? JSON.stringify(body) : undefined);
+    request.end(text);
   });
 }
 
