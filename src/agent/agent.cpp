@@ -135,6 +135,7 @@ public:
     // Modules are looked after from the first moment; the hub is reached when it can be.
     void start() {
         scope_.spawn("supervision", supervise());
+        scope_.spawn("waiting for changes of modules", supervisor_.keep_watching());
         scope_.spawn("saving the deployment", supervisor_.keep_saving());
         scope_.spawn("reading the twin", sync_.keep_reading());
         scope_.spawn("reporting", sync_.keep_reporting());

@@ -1,5 +1,7 @@
 #include "agent/runtime.hpp"
 
+#include <chrono>
+
 namespace skerry::agent {
 
 Result<std::unique_ptr<DaemonRuntime>> DaemonRuntime::create(net::Network& network, Clock& clock,
@@ -14,7 +16,11 @@ DaemonRuntime::Client DaemonRuntime::connection() {
     return std::move(daemonapi::ManagementClient::create(network_, clock_, uri_).value());
 }
 
-Task<Result<std::vector<model::ModuleStatus>>> DaemonRuntime::list() { co_return co_await looking_->list_modules(); }
+Task<Result<daemonapi::ModuleList>> DaemonRuntime::list() { return looking_->list_modules(); }
+
+Task<Result<bool>> DaemonRuntime::wait_change(std::string tag) {
+    return waiting_->wait_change(std::move(tag), std::chrono::minutes(1));
+}
 
 Task<Result<>> DaemonRuntime::prepare(model::ModuleSpec spec) {
     const auto daemon = connection();

@@ -25,7 +25,9 @@ class ModuleRuntime {
 public:
     virtual ~ModuleRuntime() = default;
 
-    [[nodiscard]] virtual Task<Result<std::vector<model::ModuleStatus>>> list() = 0;
+    [[nodiscard]] virtual Task<Result<daemonapi::ModuleList>> list() = 0;
+    // Waits, a minute at most, until the list is another one than that of `tag`, which is not empty. False: it is not.
+    [[nodiscard]] virtual Task<Result<bool>> wait_change(std::string tag) = 0;
     [[nodiscard]] virtual Task<Result<>> prepare(model::ModuleSpec spec) = 0;  // may take minutes
     [[nodiscard]] virtual Task<Result<>> create(model::ModuleSpec spec) = 0;
     [[nodiscard]] virtual Task<Result<>> update(model::ModuleSpec spec, bool start) = 0;
@@ -46,15 +48,16 @@ public:
     [[nodiscard]] virtual Task<Result<std::string>> log_tail(std::string name, int lines) = 0;
 };
 
-// Over the management API. Looking (list) keeps one connection; everything else is rare and has a connection of its
-// own, so that a slow pull never delays the restart of another module.
+// Over the management API. Looking (list) and waiting (wait_change) keep one connection each; everything else is rare
+// and has a connection of its own, so that a slow pull never delays the restart of another module.
 class DaemonRuntime final : public ModuleRuntime {
 public:
     // `uri` is the value of IOTEDGE_MANAGEMENTURI.
     [[nodiscard]] static Result<std::unique_ptr<DaemonRuntime>> create(net::Network& network, Clock& clock,
                                                                        std::string_view uri);
 
-    [[nodiscard]] Task<Result<std::vector<model::ModuleStatus>>> list() override;
+    [[nodiscard]] Task<Result<daemonapi::ModuleList>> list() override;
+    [[nodiscard]] Task<Result<bool>> wait_change(std::string tag) override;
     [[nodiscard]] Task<Result<>> prepare(model::ModuleSpec spec) override;
     [[nodiscard]] Task<Result<>> create(model::ModuleSpec spec) override;
     [[nodiscard]] Task<Result<>> update(model::ModuleSpec spec, bool start) override;
@@ -72,13 +75,18 @@ public:
 private:
     using Client = std::unique_ptr<daemonapi::ManagementClient>;
     DaemonRuntime(net::Network& network, Clock& clock, std::string uri, Client looking)
-        : network_(network), clock_(clock), uri_(std::move(uri)), looking_(std::move(looking)) {}
+        : network_(network),
+          clock_(clock),
+          uri_(std::move(uri)),
+          looking_(std::move(looking)),
+          waiting_(connection()) {}
     [[nodiscard]] Client connection();
 
     net::Network& network_;
     Clock& clock_;
     std::string uri_;
     Client looking_;
+    Client waiting_;
 };
 
 }  // namespace skerry::agent

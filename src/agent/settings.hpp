@@ -46,7 +46,8 @@ struct Settings {
     // ModuleUpdateMode=WaitForAllPulls: no module is changed before all images are there, whatever the deployment.
     bool wait_for_all_pulls{false};
 
-    // How often the daemon is asked for its modules: while something changes, and when all is quiet.
+    // How often a daemon that can't tell of changes is asked for its modules: while something changes, and when all is
+    // quiet.
     Duration busy_poll{std::chrono::milliseconds(500)};
     Duration quiet_poll{std::chrono::seconds(2)};
     // How long the daemon may be away before the reported status says so.

@@ -70,6 +70,7 @@ Supervisor::Supervisor(Parts parts)
                     .defaults = parts_.settings.probation,
                     .patience = parts_.settings.daemon_patience,
                     .on_saved = [this] { wake_.set(); }}),
+      observed_anew_(parts_.executor),
       wake_(parts_.executor) {}
 
 void Supervisor::take_desired(const boost::json::object& desired, std::int64_t version) {
@@ -112,6 +113,20 @@ Task<> Supervisor::keep_running() {
     }
 }
 
+// Wakes the loop when the daemon tells of a change. What it can't tell is asked for after a while.
+Task<> Supervisor::keep_watching() {
+    for (;;) {
+        co_await observed_anew_.wait();
+        observed_anew_.reset();
+        if (observed_tag_.empty()) continue;
+        const auto since = parts_.clock.steady();
+        const auto changed = co_await parts_.runtime.wait_change(observed_tag_);
+        const bool at_once = parts_.clock.steady() - since < parts_.settings.busy_poll;
+        if (!changed || (!*changed && at_once)) co_await parts_.clock.sleep(parts_.settings.busy_poll);
+        wake_.set();
+    }
+}
+
 Task<> Supervisor::close() {
     for (auto* background : {&rollout_, &reviving_}) {
         if (background->scope) co_await background->scope->close();
@@ -127,13 +142,15 @@ Task<Duration> Supervisor::look() {
         co_return parts_.settings.busy_poll;
     }
     if (std::exchange(daemon_away_since_, std::nullopt)) failures_.retry_deploying(parts_.clock.steady());
-    const bool quiet = same_look(observed_, *listed);
-    observed_ = std::move(*listed);
+    const bool quiet = same_look(observed_, listed->modules);
+    observed_ = std::move(listed->modules);
+    observed_tag_ = std::move(listed->tag);
+    observed_anew_.set();
     looked_ = true;
     if (system_info_.empty()) co_await read_system_info();
     if (!deployment_) {
         parts_.on_state_changed();
-        co_return deployments_.loaded() ? parts_.settings.quiet_poll : parts_.settings.busy_poll;
+        co_return deployments_.loaded() ? patience() : parts_.settings.busy_poll;
     }
     plan_ = plan(plan_input());
     planned_ = true;
@@ -143,8 +160,14 @@ Task<Duration> Supervisor::look() {
     tell_watchers();
     parts_.on_state_changed();
     if (!quiet || !plan_.commands.empty() || !planned_) co_return after_acting;
-    const auto poll = rolling() ? parts_.settings.busy_poll : parts_.settings.quiet_poll;
-    co_return std::min({poll, plan_.again.value_or(poll), judged.value_or(poll)});
+    const auto longest = patience();
+    co_return std::min({longest, plan_.again.value_or(longest), judged.value_or(longest)});
+}
+
+// How long to wait for something to happen by itself.
+Duration Supervisor::patience() const {
+    if (!observed_tag_.empty()) return until_something_changes;
+    return rolling() ? parts_.settings.busy_poll : parts_.settings.quiet_poll;
 }
 
 void Supervisor::tell_watchers() {

@@ -9,7 +9,8 @@
 //           manifest is reported and the last good deployment goes on being supervised. A daemon that is away is
 //           waited for: nothing is done that it did not confirm the need of. The last good deployment works at boot
 //           with no network.
-// Threads:  the loop's. Sleeps between looks: 2 s when all is quiet.
+//           A daemon that can tell when a module changes is not asked again before that; one that can't, every 2 s.
+// Threads:  the loop's.
 #pragma once
 
 #include "agent/deployment.hpp"
@@ -61,8 +62,9 @@ public:
     // The hub is reachable again: what waited for it is tried at once.
     void cloud_is_back();
 
-    // Both run until cancelled. Await close() after cancelling, before destruction.
+    // They run until cancelled. Await close() after cancelling, before destruction.
     [[nodiscard]] Task<> keep_running();
+    [[nodiscard]] Task<> keep_watching();
     [[nodiscard]] Task<> keep_saving() { return deployments_.keep_saving(); }
     [[nodiscard]] Task<> close();
 
@@ -85,6 +87,7 @@ private:
 
     void another_in_force();
     [[nodiscard]] Task<Duration> look();  // returns when to look again
+    [[nodiscard]] Duration patience() const;
     [[nodiscard]] Task<> read_system_info();
     void daemon_is_away(const Error& why);
     void tell_watchers();
@@ -122,6 +125,8 @@ private:
     std::set<std::string> prepared_;                // for it
 
     std::vector<model::ModuleStatus> observed_;
+    std::string observed_tag_;  // by which the daemon knows that list; empty: it can't tell when there is another one
+    Event observed_anew_;
     bool looked_{false};
     Plan plan_;
     bool planned_{false};  // plan_ belongs to deployment_

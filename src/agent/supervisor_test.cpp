@@ -339,6 +339,33 @@ TEST_CASE("an update that failed is seen again, by a new agent too") {
     CHECK(world.hub.code() == 200);
 }
 
+TEST_CASE("a daemon that tells of changes is not asked for what has not changed; one that can't is asked often") {
+    for (const bool tells : {true, false}) {
+        CAPTURE(tells);
+        Deployed world;
+        world.daemon.tells = tells;
+        world.run_for(1min);
+        const auto looks = world.daemon.looks;
+        world.run_for(1h);
+        CHECK(world.daemon.looks - looks <= (tells ? 60 : 1800));
+        CHECK(world.daemon.looks - looks >= (tells ? 59 : 1790));
+        world.daemon.crash("filter", 1);
+        world.run_for(tells ? 1200ms : 3200ms);
+        CHECK(world.daemon.running("filter"));
+    }
+}
+
+TEST_CASE("a daemon that goes away while it is waited for, and comes back with other modules, is asked at once") {
+    Deployed world;
+    world.run_for(1min);
+    world.daemon.away = true;
+    world.run_for(30s);
+    world.daemon.crash("filter", 1);
+    world.daemon.away = false;
+    world.run_for(1s);
+    CHECK(world.daemon.running("filter"));
+}
+
 TEST_CASE("what fails is tried again, ever more slowly and without end") {
     Deployed world({}, {.quiet_poll = 1min});
     world.daemon.refused.insert("prepare sensor");

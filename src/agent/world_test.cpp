@@ -1,5 +1,6 @@
 #include "agent/world_test.hpp"
 
+#include "base/timeout.hpp"
 #include "model/twin.hpp"
 #include "sim/temporary_folder.hpp"
 #include "sim/world.hpp"
@@ -14,6 +15,13 @@ namespace skerry::agent::testing {
 
 namespace json = boost::json;
 
+namespace {
+Task<Result<>> told(Event& event) {
+    co_await event.wait();
+    co_return Result<>{};
+}
+}  // namespace
+
 void FakeDaemon::add_agent(std::string image) {
     auto& agent = modules["edgeAgent"];
     agent.name = "edgeAgent";
@@ -24,6 +32,7 @@ void FakeDaemon::add_agent(std::string image) {
 }
 
 void FakeDaemon::run(model::ModuleStatus& module) {
+    changed_.set();
     module.state = model::RuntimeState::running;
     module.started = clock_.wall();
     module.health = model::Health::none;
@@ -34,13 +43,17 @@ void FakeDaemon::run(model::ModuleStatus& module) {
     module.exited = clock_.wall();
 }
 
-void FakeDaemon::set_health(const std::string& module, model::Health health) { modules.at(module).health = health; }
+void FakeDaemon::set_health(const std::string& module, model::Health health) {
+    modules.at(module).health = health;
+    changed_.set();
+}
 
 void FakeDaemon::crash(const std::string& module, int exit_code) {
     auto& status = modules.at(module);
     status.state = exit_code == 0 ? model::RuntimeState::stopped : model::RuntimeState::failed;
     status.exit_code = exit_code;
     status.exited = clock_.wall();
+    changed_.set();
 }
 
 std::size_t FakeDaemon::count(const std::string& call) const {
@@ -60,11 +73,30 @@ Task<Result<>> FakeDaemon::asked(std::string call) {
     co_return Result<>{};
 }
 
-Task<Result<std::vector<model::ModuleStatus>>> FakeDaemon::list() {
+Task<Result<daemonapi::ModuleList>> FakeDaemon::list() {
     if (away) co_return fail(Errc::unreachable, "connection refused");
-    std::vector<model::ModuleStatus> all;
-    for (const auto& [name, module] : modules) all.push_back(module);
+    ++looks;
+    daemonapi::ModuleList all{.modules = {}, .tag = tells ? tag() : std::string()};
+    for (const auto& [name, module] : modules) all.modules.push_back(module);
     co_return all;
+}
+
+std::string FakeDaemon::tag() const {
+    std::string text;
+    for (const auto& [name, module] : modules) text += json::serialize(daemonapi::to_json(module));
+    return text;
+}
+
+Task<Result<bool>> FakeDaemon::wait_change(std::string tag) {
+    using namespace std::chrono_literals;
+    if (!tells) co_return fail(Errc::internal, "the agent was not told that this daemon can wait");
+    for (const auto until = clock_.steady() + 1min; clock_.steady() < until;) {
+        if (away) co_return fail(Errc::unreachable, "connection reset");
+        if (tag != this->tag()) co_return true;
+        changed_.reset();
+        static_cast<void>(co_await with_timeout<void>(clock_, 2s, told(changed_)));  // tests set `away` and `modules`
+    }
+    co_return false;
 }
 
 Task<Result<>> FakeDaemon::prepare(model::ModuleSpec spec) {
@@ -86,6 +118,7 @@ void FakeDaemon::put(const model::ModuleSpec& spec, bool start) {
     if (start) run(status);
     modules[spec.name] = status;
     specs[spec.name] = spec;
+    changed_.set();
 }
 
 Task<Result<>> FakeDaemon::create(model::ModuleSpec spec) {
@@ -122,7 +155,7 @@ Task<Result<>> FakeDaemon::restart(std::string name) {
 
 Task<Result<>> FakeDaemon::remove(std::string name) {
     const auto result = co_await asked("remove " + name);
-    if (result) modules.erase(name);
+    if (result && modules.erase(name) > 0) changed_.set();
     co_return result;
 }
 
@@ -234,6 +267,7 @@ World::Life::Life(World& world)
             .make_report = [this](bool compact) { return supervisor.report(compact); }}),
       scope(world.executor()) {
     scope.spawn("supervision", supervisor.keep_running());
+    scope.spawn("watching", supervisor.keep_watching());
     scope.spawn("saving", supervisor.keep_saving());
     scope.spawn("reading", sync.keep_reading());
     scope.spawn("reporting", sync.keep_reporting());

@@ -28,9 +28,10 @@ namespace skerry::agent::testing {
 // The daemon: keeps modules, writes down what it was asked.
 class FakeDaemon final : public ModuleRuntime {
 public:
-    explicit FakeDaemon(Clock& clock, Executor executor) : clock_(clock), released_(std::move(executor)) {}
+    FakeDaemon(Clock& clock, Executor executor) : clock_(clock), released_(executor), changed_(std::move(executor)) {}
 
     bool away{false};
+    bool tells{true};               // when its modules change
     bool hub_away{false};           // identities can't be made
     std::set<std::string> refused;  // "prepare filter": fails
     std::set<std::string> slow;     // "prepare filter": hangs until release()
@@ -42,6 +43,7 @@ public:
     std::map<std::string, std::string> logs;  // by module
 
     std::vector<std::string> calls;  // without list
+    std::size_t looks{0};
 
     void add_agent(std::string image);
     void crash(const std::string& module, int exit_code);
@@ -54,7 +56,8 @@ public:
     [[nodiscard]] std::size_t count(const std::string& call) const;
     [[nodiscard]] bool running(const std::string& module) const;
 
-    Task<Result<std::vector<model::ModuleStatus>>> list() override;
+    Task<Result<daemonapi::ModuleList>> list() override;
+    Task<Result<bool>> wait_change(std::string tag) override;
     Task<Result<>> prepare(model::ModuleSpec spec) override;
     Task<Result<>> create(model::ModuleSpec spec) override;
     Task<Result<>> update(model::ModuleSpec spec, bool start) override;
@@ -71,11 +74,13 @@ public:
 
 private:
     [[nodiscard]] Task<Result<>> asked(std::string call);
+    [[nodiscard]] std::string tag() const;
     void put(const model::ModuleSpec& spec, bool start);
     void run(model::ModuleStatus& module);
 
     Clock& clock_;
     Signal released_;
+    Event changed_;
 };
 
 // The hub's side of the twin.
@@ -102,6 +107,7 @@ public:
 class XorSeal final : public Seal {
 public:
     bool away{false};
+    bool tells{true};  // when its modules change
     Task<Result<std::string>> encrypt(std::string plaintext, std::string iv) override;
     Task<Result<std::string>> decrypt(std::string ciphertext, std::string iv) override;
 };

@@ -54,7 +54,7 @@ Task<int> run_list(std::string host, Platform platform) {
     if (!client) co_return report(client.error());
     auto modules = co_await (*client)->list_modules();
     if (!modules) co_return report(modules.error());
-    fmt::print("{}", module_table(std::move(*modules), platform.clock.wall()));
+    fmt::print("{}", module_table(std::move(modules->modules), platform.clock.wall()));
     co_return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "crypto/crypto.hpp"
 #include "daemon/identities.hpp"
 #include "daemon/modules.hpp"
+#include "daemonapi/management_client.hpp"
 #include "engine/module_shim.hpp"
 #include "model/twin.hpp"
 #include "sim/temporary_folder.hpp"
@@ -257,8 +258,42 @@ boost::json::object spec(const std::string& name) {
               {"env", boost::json::array{boost::json::object{{"key", "LEVEL"}, {"value", "2"}}}}}}};
 }
 
+Task<> keep_answer(std::optional<Result<bool>>& told, daemonapi::ManagementClient& client, std::string tag) {
+    told = co_await client.wait_change(std::move(tag), 60s);
+}
+
 bool runs(pid_t pid) { return ::kill(pid, 0) == 0; }
 }  // namespace
+
+TEST_CASE("who knows the list of modules is told when there is another one") {
+    World world;
+    run(world, [&]() -> Task<> {
+        Running daemon(world, world.options());
+        co_await world.until(world.folder / "agent/environment");
+        const auto uri = "unix://" + world.management();
+        const auto client = daemonapi::ManagementClient::create(*world.network, world.clock, uri).value();
+        const auto waiter = daemonapi::ManagementClient::create(*world.network, world.clock, uri).value();
+        const auto before = (co_await client->list_modules()).value();
+        CHECK_FALSE(before.tag.empty());
+        CHECK((co_await client->list_modules())->tag == before.tag);
+        CHECK_FALSE((co_await waiter->wait_change(before.tag, 1s)).value());
+        CHECK((co_await waiter->wait_change("\"another\"", 60s)).value());
+
+        // Two wait at once; the change is the end of the agent.
+        std::optional<Result<bool>> told;
+        TaskScope scope(world.loop.executor());
+        scope.spawn("waiting", keep_answer(told, *waiter, before.tag));
+        const auto other = daemonapi::ManagementClient::create(*world.network, world.clock, uri).value();
+        CHECK_FALSE((co_await other->wait_change(before.tag, 1s)).value());
+        CHECK_FALSE(told);
+        put(world.folder / "agent/crash", "");
+        CHECK((co_await other->wait_change(before.tag, 60s)).value());
+        co_await scope.idle();
+        CHECK(told->value());
+        CHECK((co_await client->list_modules())->tag != before.tag);
+        co_await daemon.stop();
+    });
+}
 
 TEST_CASE("offline from boot: the agent starts with what is known, runs modules, and each has its own workload API") {
     World world;

@@ -7,6 +7,8 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 
 namespace skerry::daemon {
 
@@ -93,6 +95,23 @@ Result<std::string> base64_member(const json::object& body, std::string_view nam
     const auto bytes = found != nullptr && found->is_string() ? base64_decode(found->get_string()) : std::nullopt;
     if (!bytes) return fail(Errc::malformed, "invalid " + std::string(name));
     return *bytes;
+}
+
+Duration preferred_wait(std::string_view prefer) {
+    constexpr std::string_view name = "wait=";
+    constexpr std::chrono::seconds longest = std::chrono::days(1);
+    while (!prefer.empty()) {
+        const auto comma = prefer.find(',');
+        auto preference = prefer.substr(0, comma);
+        prefer.remove_prefix(comma == prefer.npos ? prefer.size() : comma + 1);
+        preference.remove_prefix(std::min(preference.find_first_not_of(' '), preference.size()));
+        if (!preference.starts_with(name)) continue;
+        preference.remove_prefix(name.size());
+        std::uint32_t seconds = 0;
+        const auto [end, failed] = std::from_chars(preference.data(), preference.data() + preference.size(), seconds);
+        return failed == std::errc{} ? std::min<Duration>(std::chrono::seconds(seconds), longest) : Duration{};
+    }
+    return {};
 }
 
 }  // namespace skerry::daemon

@@ -2,6 +2,7 @@
 // (agent-and-daemon.md 5.1).
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "codec/http.hpp"
 #include "net/http.hpp"
@@ -59,6 +60,9 @@ struct Route {
 
 // A base64 member, decoded; Errc::malformed "invalid <name>".
 [[nodiscard]] Result<std::string> base64_member(const boost::json::object& body, std::string_view name);
+
+// The seconds of `wait=N` in a Prefer header (RFC 7240, 4.3), at most a day; zero when it asks for none.
+[[nodiscard]] Duration preferred_wait(std::string_view prefer);
 
 // Finds the route of `request` and has it answered. `is_agent` is asked for routes that only the agent may use.
 template <class Api, std::size_t N>

@@ -52,6 +52,14 @@ TEST_CASE("bodies are refused with the status that says what is wrong") {
     CHECK(body_of(request("POST", "/", "{")).error().status == 422);
 }
 
+TEST_CASE("how long a caller would rather wait is read among its preferences") {
+    CHECK(preferred_wait("wait=10") == 10s);
+    CHECK(preferred_wait("respond-async, wait=7; x=y") == 7s);
+    CHECK(preferred_wait("wait=4000000000") == 24h);
+    for (const auto* none : {"", ",", "wait", "wait=", "wait=-1", "wait=99999999999", "await=5", "respond-async"})
+        CHECK_MESSAGE(preferred_wait(none) == 0s, none);
+}
+
 TEST_CASE("log queries are read, and a bad parameter is named") {
     const auto now = WallTime(std::chrono::seconds(1'700'000'000));
     const auto options = parse_log_query(

@@ -1,6 +1,9 @@
 #include "daemon/management_api.hpp"
 
+#include "base/encoding.hpp"
 #include "base/log.hpp"
+#include "base/timeout.hpp"
+#include "crypto/crypto.hpp"
 #include "daemon/log_query.hpp"
 #include "daemon/log_stream.hpp"
 #include "daemon/support_bundle.hpp"
@@ -12,6 +15,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <utility>
 
 namespace skerry::daemon {
 
@@ -45,6 +50,21 @@ constexpr std::array<Route<Api>, 18> routes{{
     {"GET", "systeminfo/supportbundle", Since::v2020_07_07, everybody, &Api::support_bundle},
     {"POST", "device/reprovision", Since::v2019_10_22, agent, &Api::reprovision},
 }};
+
+constexpr std::size_t most_waiting = 16;
+constexpr std::chrono::seconds longest_wait{60};
+
+Task<Result<>> changed(engine::Engine& engine, std::uint64_t seen) {
+    co_await engine.wait_change(seen);
+    co_return Result<>{};
+}
+
+HttpResponse not_modified(const HttpResponse& list) {
+    HttpResponse response;
+    response.status = 304;
+    response.headers.set("ETag", std::string(list.headers.find("ETag").value_or("")));
+    return response;
+}
 
 HttpResponse answer(const Result<>& done) { return done ? no_content() : refuse(done.error()); }
 
@@ -93,11 +113,36 @@ bool ManagementApi::is_agent(pid_t caller) const { return modules_.engine().owns
 
 Task<HttpResponse> ManagementApi::list_modules(Call call) {
     if (trial_.on_trial() && call.caller && is_agent(*call.caller)) trial_.asked();
+    struct Waiting {
+        std::size_t& count;
+        explicit Waiting(std::size_t& all) : count(all) { ++count; }
+        ~Waiting() { --count; }
+    };
+    const auto known = call.request.headers.find("If-None-Match");
+    const bool may_wait = known && waiting_ < most_waiting;
+    const auto wait = may_wait ? preferred_wait(call.request.headers.find("Prefer").value_or("")) : Duration{};
+    const auto until = platform_.clock.steady() + std::min<Duration>(wait, longest_wait);
+    const Waiting waiting(waiting_);
+    for (;;) {
+        const auto seen = modules_.engine().changes();
+        auto list = co_await module_list();
+        if (!list) co_return refuse(list.error());
+        if (!known || list->headers.find("ETag") != known) co_return std::move(*list);
+        const auto left = until - platform_.clock.steady();
+        if (left <= Duration{}) co_return not_modified(*list);
+        static_cast<void>(co_await with_timeout<void>(platform_.clock, left, changed(modules_.engine(), seen)));
+    }
+}
+
+// With a tag that is the same as long as the list is.
+Task<Result<HttpResponse>> ManagementApi::module_list() {
     const auto modules = co_await modules_.engine().list();
-    if (!modules) co_return refuse(modules.error());
+    if (!modules) co_return fail(modules.error());
     json::array list;
     for (const auto& module : *modules) list.push_back(daemonapi::to_json(module));
-    co_return daemon::answer(200, {{"modules", std::move(list)}});
+    auto response = daemon::answer(200, {{"modules", std::move(list)}});
+    response.headers.set("ETag", '"' + hex_encode(crypto::sha256(response.body)) + '"');
+    co_return response;
 }
 
 Task<HttpResponse> ManagementApi::details(std::string name, unsigned status) {

@@ -2,6 +2,9 @@
 //
 // Promises: routes that change what runs or who exists are the agent's alone: the caller must be a process of the
 //           agent. Start, stop, restart and everything that only reads is open to whoever may open the socket.
+//           GET /modules with If-None-Match (an ETag of ours) and `Prefer: wait=N` is answered when the list has become
+//           another one, or with 304 after N seconds (60 at most).
+// Bounds:   16 callers wait at once; others are answered without waiting.
 #pragma once
 
 #include "base/event.hpp"
@@ -46,6 +49,7 @@ public:
 
 private:
     Task<> update_later(model::ModuleSpec spec, bool start);
+    Task<Result<codec::HttpResponse>> module_list();
     Task<codec::HttpResponse> details(std::string name, unsigned status);
 
     Platform platform_;
@@ -56,6 +60,7 @@ private:
     Event& reprovision_;
     SteadyTime started_;
     std::array<std::weak_ptr<void>, 2> bundles_;  // that are being sent
+    std::size_t waiting_{0};                      // for another list of modules
     TaskScope scope_;
 };
 

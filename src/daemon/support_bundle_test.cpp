@@ -66,7 +66,8 @@ public:
         co_return Result<>{};
     }
     bool owns_process(std::string_view, pid_t) override { return false; }
-    Task<> wait_change() override { co_return; }
+    std::uint64_t changes() const override { return 0; }
+    Task<> wait_change(std::uint64_t) override { co_return; }
     Task<Result<json::array>> statistics() override { co_return json::array{}; }
     Result<int> listener(const std::string&, const std::string&) override { return fail(Errc::unsupported, ""); }
     Result<std::optional<std::filesystem::path>> storage(const std::string&) override { return std::nullopt; }

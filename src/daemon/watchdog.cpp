@@ -20,8 +20,8 @@ constexpr Duration first_pause = 1s;
 constexpr Duration longest_pause = 30s;
 constexpr Duration healthy = 60s;
 
-Task<Result<>> changed(engine::Engine& engine) {
-    co_await engine.wait_change();
+Task<Result<>> changed(engine::Engine& engine, std::uint64_t seen) {
+    co_await engine.wait_change(seen);
     co_return Result<>{};
 }
 
@@ -70,6 +70,7 @@ Task<> Watchdog::run() {
 
 Task<> Watchdog::until_agent_ends() {
     for (;;) {
+        const auto seen = modules_.engine().changes();
         const auto agent = co_await modules_.engine().inspect("edgeAgent");
         if (!agent || agent->state != model::RuntimeState::running) {
             log::warn("the agent does not run: {}", agent ? agent->description : agent.error().text);
@@ -80,12 +81,13 @@ Task<> Watchdog::until_agent_ends() {
         const auto verdict = trial_.judge();
         if (verdict.kind == AgentTrial::Verdict::Kind::failed) co_return;
         if (verdict.kind != AgentTrial::Verdict::Kind::pending) {
-            co_await modules_.engine().wait_change();
+            co_await modules_.engine().wait_change(seen);
             continue;
         }
         trial_.news().reset();
-        static_cast<void>(co_await with_timeout<void>(platform_.clock, verdict.again.value_or(longest_pause),
-                                                      first_of<void>(changed(modules_.engine()), told(trial_.news()))));
+        auto news = first_of<void>(changed(modules_.engine(), seen), told(trial_.news()));
+        const auto pause = verdict.again.value_or(longest_pause);
+        static_cast<void>(co_await with_timeout<void>(platform_.clock, pause, std::move(news)));
     }
 }
 

@@ -16,6 +16,7 @@
 
 using namespace skerry;
 using namespace skerry::daemonapi;
+using namespace std::chrono_literals;
 
 namespace {
 struct Daemon {
@@ -81,7 +82,8 @@ TEST_CASE("modules are listed, created, updated, started, stopped, restarted and
                        boost::json::serialize(boost::json::object{{"modules", {to_json(status), to_json(status)}}}));
     const auto modules = daemon.world.run(client.list_modules());
     REQUIRE(modules);
-    CHECK(modules->size() == 2);
+    CHECK(modules->modules.size() == 2);
+    CHECK(modules->tag.empty());
     CHECK(daemon.last() == "GET /modules?api-version=2022-08-03");
 
     const auto expect = [&](Result<> result, std::string_view request) {
@@ -151,6 +153,23 @@ TEST_CASE("what the daemon refuses is an error with its words and a code that sa
     const auto client =
         ManagementClient::create(other.world.network(), other.world.clock(), "unix:///run/none.sock").value();
     CHECK(other.world.run(client->list_modules()).error().code == Errc::unreachable);
+}
+
+TEST_CASE("a change of the list is waited for with the tag of the list that is known") {
+    Daemon daemon;
+    daemon.will_answer(200, R"({"modules":[]})");
+    daemon.answers.back().headers.set("ETag", "\"one\"");
+    CHECK(daemon.world.run(daemon.management->list_modules())->tag == "\"one\"");
+    daemon.will_answer(304, "");
+    CHECK_FALSE(daemon.world.run(daemon.management->wait_change("\"one\"", 20s)).value());
+    CHECK(daemon.last() == "GET /modules?api-version=2022-08-03");
+    CHECK(daemon.requests.back().headers.find("If-None-Match") == "\"one\"");
+    CHECK(daemon.requests.back().headers.find("Prefer") == "wait=20");
+    daemon.will_answer(200, R"({"modules":[]})");
+    CHECK(daemon.world.run(daemon.management->wait_change("\"one\"", 1h)).value());
+    CHECK(daemon.requests.back().headers.find("Prefer") == "wait=60");
+    daemon.will_answer(500, "");
+    CHECK(daemon.world.run(daemon.management->wait_change("\"one\"", 1s)).error().code == Errc::io);
 }
 
 TEST_CASE("a log comes piece by piece, and the log of a module that is not there is an error") {

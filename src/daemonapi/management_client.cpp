@@ -2,11 +2,13 @@
 
 #include "base/encoding.hpp"
 #include "daemonapi/call.hpp"
+#include "model/twin.hpp"
 
 #include <fmt/core.h>
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -17,6 +19,7 @@ namespace json = boost::json;
 namespace {
 constexpr std::chrono::seconds quick{60};
 constexpr std::chrono::seconds slow{300};
+constexpr std::chrono::seconds longest_wait{60};
 
 std::string target_of(std::string_view path, std::string_view query = {}) {
     return fmt::format("{}?api-version={}{}{}", path, api_version, query.empty() ? "" : "&", query);
@@ -36,24 +39,25 @@ Task<Result<>> call_for_nothing(net::HttpClient& http, codec::HttpRequest reques
     co_return Result<>{};
 }
 
-// The array `member` of the answer, each element read by `parse`; one bad element fails the whole list.
+// The array `member` of an answer, each element read by `parse`; one bad element fails the whole list.
 template <class T>
-Task<Result<std::vector<T>>> call_for_list(net::HttpClient& http, std::string path, std::string member,
-                                           Result<T> (*parse)(const json::object&)) {
-    const auto answer = co_await call_for_object(http, request_of("GET", target_of(path)), quick);
-    if (!answer) co_return fail(answer.error());
+Result<std::vector<T>> read_list(const codec::HttpResponse& response, std::string_view member,
+                                 Result<T> (*parse)(const json::object&)) {
+    const auto reading = fmt::format("reading '{}' from the daemon", member);
+    const auto answer = model::parse_object(response.body);
+    if (!answer) return fail(answer.error().while_doing(reading));
     const auto* list = answer->if_contains(member);
     if (list == nullptr || !list->is_array())
-        co_return fail(Errc::malformed, fmt::format("the daemon's answer to GET {} has no array '{}'", path, member));
+        return fail(Errc::malformed, fmt::format("the daemon's answer has no array '{}'", member));
     std::vector<T> entries;
     for (const auto& value : list->get_array()) {
         if (!value.is_object())
-            co_return fail(Errc::malformed, fmt::format("an element of '{}' from the daemon is no object", member));
+            return fail(Errc::malformed, fmt::format("an element of '{}' from the daemon is no object", member));
         auto entry = parse(value.get_object());
-        if (!entry) co_return fail(entry.error().while_doing(fmt::format("reading '{}' from the daemon", member)));
+        if (!entry) return fail(entry.error().while_doing(reading));
         entries.push_back(std::move(*entry));
     }
-    co_return entries;
+    return entries;
 }
 
 Task<Result<IdentityEntry>> call_for_identity(net::HttpClient& http, codec::HttpRequest request) {
@@ -91,8 +95,24 @@ Result<std::unique_ptr<ManagementClient>> ManagementClient::create(net::Network&
 
 ManagementClient::ManagementClient(std::unique_ptr<net::HttpClient> http) : http_(std::move(http)) {}
 
-Task<Result<std::vector<model::ModuleStatus>>> ManagementClient::list_modules() {
-    return call_for_list<model::ModuleStatus>(*http_, "/modules", "modules", &parse_module_status);
+Task<Result<ModuleList>> ManagementClient::list_modules() {
+    const auto response = co_await call(*http_, request_of("GET", target_of("/modules")), quick);
+    if (!response) co_return fail(response.error());
+    auto modules = read_list<model::ModuleStatus>(*response, "modules", &parse_module_status);
+    if (!modules) co_return fail(modules.error());
+    const auto tag = response->headers.find("ETag").value_or("");
+    co_return ModuleList{.modules = std::move(*modules), .tag = std::string(tag)};
+}
+
+Task<Result<bool>> ManagementClient::wait_change(std::string tag, Duration at_most) {
+    constexpr unsigned not_modified = 304;
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(std::min<Duration>(at_most, longest_wait));
+    auto request = request_of("GET", target_of("/modules"));
+    request.headers.set("If-None-Match", std::move(tag));
+    request.headers.set("Prefer", fmt::format("wait={}", wait.count()));
+    const auto response = co_await call(*http_, std::move(request), wait + quick);
+    if (!response) co_return fail(response.error());
+    co_return response->status != not_modified;
 }
 
 Task<Result<>> ManagementClient::create_module(const model::ModuleSpec& spec) {
@@ -144,7 +164,9 @@ Task<Result<>> ManagementClient::relay_logs(std::string name, LogOptions options
 }
 
 Task<Result<std::vector<IdentityEntry>>> ManagementClient::list_identities() {
-    return call_for_list<IdentityEntry>(*http_, "/identities", "identities", &parse_identity_entry);
+    const auto response = co_await call(*http_, request_of("GET", target_of("/identities")), quick);
+    if (!response) co_return fail(response.error());
+    co_return read_list<IdentityEntry>(*response, "identities", &parse_identity_entry);
 }
 
 Task<Result<IdentityEntry>> ManagementClient::create_identity(std::string module_id) {

@@ -3,6 +3,8 @@
 // Promises: an error carries the daemon's own words; its code: malformed (400, 415, 422), unauthorized (401, 403),
 //           not_found, timeout, conflict, full (429), unreachable (no daemon, 502, 503), io (any other answer).
 //           Calls that may fetch an image or stop a module wait up to 300 s, all others 60 s.
+//           wait_change is a conditional GET (RFC 9110, 13.1.2) that prefers to wait (RFC 7240, 4.3), so that a daemon
+//           which knows neither just answers.
 #pragma once
 
 #include "base/result.hpp"
@@ -37,13 +39,20 @@ struct SupportBundleOptions {
     bool edge_runtime_only{false};
 };
 
+struct ModuleList {
+    std::vector<model::ModuleStatus> modules;
+    std::string tag;  // of this very list; empty: the daemon (an older one) can't tell when it changes
+};
+
 class ManagementClient {
 public:
     // `uri` is unix:///path.
     [[nodiscard]] static Result<std::unique_ptr<ManagementClient>> create(net::Network& network, Clock& clock,
                                                                           std::string_view uri);
 
-    [[nodiscard]] Task<Result<std::vector<model::ModuleStatus>>> list_modules();
+    [[nodiscard]] Task<Result<ModuleList>> list_modules();
+    // Waits, `at_most` 60 s, until the list is another one than that of `tag`. False: it is still the same.
+    [[nodiscard]] Task<Result<bool>> wait_change(std::string tag, Duration at_most);
     [[nodiscard]] Task<Result<>> create_module(const model::ModuleSpec& spec);
     [[nodiscard]] Task<Result<>> update_module(const model::ModuleSpec& spec, bool start);
     [[nodiscard]] Task<Result<>> prepare_update(const model::ModuleSpec& spec);

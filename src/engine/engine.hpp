@@ -71,8 +71,10 @@ public:
                                               std::function<Task<bool>(std::string)> on_frame) = 0;
     // Whether the process belongs to the module now (its process group, cgroup or container).
     [[nodiscard]] virtual bool owns_process(std::string_view name, pid_t process) = 0;
-    // Waits until any module changed its state since the last call.
-    [[nodiscard]] virtual Task<> wait_change() = 0;
+    // How often modules have changed since this object was made; take it before you look at them.
+    [[nodiscard]] virtual std::uint64_t changes() const = 0;
+    // Waits until changes() is another number. Any number of callers may wait at once.
+    [[nodiscard]] virtual Task<> wait_change(std::uint64_t seen) = 0;
     // What modules use, as Docker's statistics; one object per running module that can be measured.
     [[nodiscard]] virtual Task<Result<boost::json::array>> statistics() = 0;
 

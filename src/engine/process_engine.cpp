@@ -89,7 +89,8 @@ public:
     Task<Result<model::ModuleStatus>> inspect(std::string name) override;
     Task<Result<>> logs(std::string name, LogOptions options, std::function<Task<bool>(std::string)> on_frame) override;
     bool owns_process(std::string_view name, pid_t process) override;
-    Task<> wait_change() override;
+    std::uint64_t changes() const override { return changes_; }
+    Task<> wait_change(std::uint64_t seen) override;
     Task<Result<boost::json::array>> statistics() override { co_return boost::json::array{}; }
     boost::json::object info() const override { return {{"server_version", "processes"}}; }
     Result<int> listener(const std::string& name, const std::string& file) override;
@@ -121,7 +122,6 @@ private:
     std::map<std::string, ModulePtr, std::less<>> modules_;
     KeyedLock locks_;
     std::uint64_t changes_{0};
-    std::uint64_t changes_seen_{0};
     Signal changed_;
     TaskScope scope_;
 };
@@ -403,9 +403,8 @@ bool Processes::owns_process(std::string_view name, pid_t process) {
     return false;
 }
 
-Task<> Processes::wait_change() {
-    while (changes_ == changes_seen_) co_await changed_.wait();
-    changes_seen_ = changes_;
+Task<> Processes::wait_change(std::uint64_t seen) {
+    while (changes_ == seen) co_await changed_.wait();
 }
 
 Result<OwnedDescriptor> Processes::held_by_shim(const Module& module, const fs::path& path) {

@@ -91,10 +91,11 @@ struct World {
 
 Task<Result<>> until_state(Engine& engine, std::string name, RuntimeState wanted) {
     for (;;) {
+        const auto seen = engine.changes();
         const auto status = co_await engine.inspect(name);
         if (!status) co_return std::unexpected(status.error());
         if (status->state == wanted) co_return Result<>{};
-        co_await engine.wait_change();
+        co_await engine.wait_change(seen);
     }
 }
 
@@ -313,8 +314,11 @@ TEST_CASE("a module whose shim was killed is still known, stopped and never run 
         const auto main = pid_in(world, "main");
         ::kill(pid_in(world, "shim"), SIGKILL);
         co_await with_timeout<void>(world.clock, 20s, [](Engine& target) -> Task<Result<>> {
-            while ((co_await target.inspect("m"))->description.empty()) co_await target.wait_change();
-            co_return Result<>{};
+            for (;;) {
+                const auto seen = target.changes();
+                if (!(co_await target.inspect("m"))->description.empty()) co_return Result<>{};
+                co_await target.wait_change(seen);
+            }
         }(*engine));
         CHECK((co_await engine->inspect("m"))->state == RuntimeState::running);
         CHECK(engine->owns_process("m", main));

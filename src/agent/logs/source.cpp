@@ -17,7 +17,7 @@ public:
         const auto modules = co_await (*daemon)->list_modules();
         if (!modules) co_return fail(modules.error());
         std::vector<std::string> names;
-        for (const auto& module : *modules) names.push_back(module.name);
+        for (const auto& module : modules->modules) names.push_back(module.name);
         co_return names;
     }
 

@@ -65,11 +65,12 @@ void Availability::saw(const std::vector<Point>& points) {
             seen_.erase(point.module);
             continue;
         }
-        const auto [last, first] = seen_.try_emplace(point.module, now);
+        const auto [last, first] = seen_.try_emplace(point.module, Seen{.at = now});
+        const auto before = std::exchange(last->second, Seen{.at = now, .runs = point.runs});
         auto& times = times_[point.module];
-        const auto passed = now - std::exchange(last->second, now);
+        const auto passed = now - before.at;
         times.expected += passed;
-        if (point.runs) times.running += passed;
+        if (before.runs) times.running += passed;
     }
     const auto left = [&](const auto& entry) { return !there.contains(entry.first); };
     std::erase_if(times_, left);

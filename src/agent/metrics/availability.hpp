@@ -1,6 +1,7 @@
 // How long each module was meant to run, and how long it did.
 //
-//   every look: expected += time since the last look, of modules that are to run; running += the same, of those that do
+//   every look: expected += time since the last look, of modules that are to run; running += the same, of those that
+//   ran at that look: a look follows each change
 //
 // Promises: the time that the agent itself was down without having stopped in order counts as expected, but not as
 //           running, for edgeAgent: a checkpoint of the time lies on the disk, every 5 minutes; an agent that stops in
@@ -52,7 +53,11 @@ private:
     bool opened_{false};
     std::optional<SteadyTime> kept_;
     std::map<std::string, Times> times_;
-    std::map<std::string, SteadyTime> seen_;  // of those that were expected at the last look
+    struct Seen {
+        SteadyTime at;
+        bool runs{false};
+    };
+    std::map<std::string, Seen> seen_;  // of those that were expected at the last look
 };
 
 // .NET's: 100 ns since the year 1.

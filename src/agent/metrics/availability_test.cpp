@@ -31,9 +31,9 @@ TEST_CASE("what is to run and does counts as running, what does not as expected 
     Desk desk;
     desk.look(true);
     desk.world.run_for(10s);
-    desk.look(true);
+    desk.look(false);  // it has just ended
     desk.world.run_for(5s);
-    desk.look(false);
+    desk.look(true);  // and runs again
     CHECK(desk.of("filter").expected == 15s);
     CHECK(desk.of("filter").running == 10s);
     CHECK(desk.of("edgeAgent").running == 15s);

@@ -21,18 +21,20 @@ const std::string& CountingRuntime::version_there(const std::string& name) {
 }
 
 // What is there when we come was made by the deployment that is in force then.
-Task<Result<std::vector<model::ModuleStatus>>> CountingRuntime::list() {
+Task<Result<daemonapi::ModuleList>> CountingRuntime::list() {
     auto listed = co_await inner_.list();
     if (!listed) co_return listed;
     std::erase_if(versions_, [&](const auto& entry) {
-        return std::ranges::find(*listed, entry.first, &model::ModuleStatus::name) == listed->end();
+        return std::ranges::find(listed->modules, entry.first, &model::ModuleStatus::name) == listed->modules.end();
     });
-    for (const auto& module : *listed) {
+    for (const auto& module : listed->modules) {
         if (versions_.contains(module.name)) continue;
         if (auto version = version_of_(module.name); !version.empty()) versions_[module.name] = std::move(version);
     }
     co_return listed;
 }
+
+Task<Result<bool>> CountingRuntime::wait_change(std::string tag) { return inner_.wait_change(std::move(tag)); }
 
 Task<Result<>> CountingRuntime::prepare(model::ModuleSpec spec) {
     const auto since = clock_.steady();

@@ -20,7 +20,8 @@ public:
     CountingRuntime(ModuleRuntime& inner, Metrics& metrics, Clock& clock,
                     std::function<std::string(const std::string& module)> version_of);
 
-    [[nodiscard]] Task<Result<std::vector<model::ModuleStatus>>> list() override;
+    [[nodiscard]] Task<Result<daemonapi::ModuleList>> list() override;
+    [[nodiscard]] Task<Result<bool>> wait_change(std::string tag) override;
     [[nodiscard]] Task<Result<>> prepare(model::ModuleSpec spec) override;
     [[nodiscard]] Task<Result<>> create(model::ModuleSpec spec) override;
     [[nodiscard]] Task<Result<>> update(model::ModuleSpec spec, bool start) override;

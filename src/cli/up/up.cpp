@@ -180,7 +180,7 @@ Task<Result<>> Up::wait_for_modules() {
             if (auto waited = co_await pause(); !waited) co_return waited;
             continue;
         }
-        for (const auto& module : *modules)
+        for (const auto& module : modules->modules)
             if (module.state == model::RuntimeState::running && running.insert(module.name).second)
                 view_.step(module.name, "running");
         if (auto waited = co_await pause(); !waited) co_return waited;
@@ -254,7 +254,7 @@ Task<> Up::drain() {
         if (!sensor_ended) {
             const auto modules = co_await management_->list_modules();
             if (modules)
-                for (const auto& module : *modules)
+                for (const auto& module : modules->modules)
                     if (module.name == "sensor") sensor_ended = module.state != model::RuntimeState::running;
         }
         gather();

@@ -63,7 +63,8 @@ public:
     Task<Result<model::ModuleStatus>> inspect(std::string name) override;
     Task<Result<>> logs(std::string name, LogOptions options, std::function<Task<bool>(std::string)> on_frame) override;
     bool owns_process(std::string_view name, pid_t process) override;
-    Task<> wait_change() override;
+    std::uint64_t changes() const override { return changes_; }
+    Task<> wait_change(std::uint64_t seen) override;
     Task<Result<json::array>> statistics() override;
     json::object info() const override { return {{"server_version", version_.server}}; }
     Result<int> listener(const std::string& name, const std::string& file) override;
@@ -93,7 +94,6 @@ private:
     std::map<std::string, std::string, std::less<>> ids_;
     moby::StatusCache known_;
     std::uint64_t changes_{0};
-    std::uint64_t changes_seen_{0};
     Signal changed_;
     TaskScope scope_;
 };
@@ -347,9 +347,8 @@ bool Moby::owns_process(std::string_view name, pid_t process) {
     return got && std::string_view(groups).substr(0, *got).find(known->second) != std::string_view::npos;
 }
 
-Task<> Moby::wait_change() {
-    while (changes_ == changes_seen_) co_await changed_.wait();
-    changes_seen_ = changes_;
+Task<> Moby::wait_change(std::uint64_t seen) {
+    while (changes_ == seen) co_await changed_.wait();
 }
 
 Task<Result<json::array>> Moby::statistics() {

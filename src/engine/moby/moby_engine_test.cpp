@@ -124,8 +124,8 @@ private:
 };
 
 Task<> count_changes(Engine& engine, int& changes) {
-    for (;;) {
-        co_await engine.wait_change();
+    for (auto seen = engine.changes();; seen = engine.changes()) {
+        co_await engine.wait_change(seen);
         ++changes;
     }
 }

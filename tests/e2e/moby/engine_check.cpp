@@ -80,10 +80,11 @@ struct World {
 
 Task<Result<>> until(Engine& engine, std::string name, std::function<bool(const model::ModuleStatus&)> wanted) {
     for (;;) {
+        const auto seen = engine.changes();
         const auto status = co_await engine.inspect(name);
         if (!status) co_return std::unexpected(status.error());
         if (wanted(*status)) co_return Result<>{};
-        co_await engine.wait_change();
+        co_await engine.wait_change(seen);
     }
 }
 Task<> wait_state(World& world, Engine& engine, std::string name, RuntimeState wanted) {
