@@ -60,7 +60,6 @@ bool same_look(const std::vector<model::ModuleStatus>& a, const std::vector<mode
 Supervisor::Supervisor(Parts parts)
     : parts_(std::move(parts)),
       history_(parts_.store.load_history()),
-      supervising_(parts_.runtime, parts_.facts, parts_.own_generation),
       rollout_{.runner = {parts_.runtime, parts_.facts, parts_.own_generation}, .commands = {}, .scope = {}},
       reviving_{.runner = {parts_.runtime, parts_.facts, parts_.own_generation}, .commands = {}, .scope = {}},
       deployments_({.store = parts_.store,

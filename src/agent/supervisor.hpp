@@ -100,6 +100,8 @@ private:
     void note_agent_tries(Probation& probation);
     [[nodiscard]] std::optional<BroughtBack> brought_back() const;
     [[nodiscard]] Task<> act();
+    [[nodiscard]] Task<> supervise(std::vector<Command> commands);
+    [[nodiscard]] Task<> supervise_module(std::vector<Command> commands, bool& daemon_gone);
     void start_reviving(std::vector<Command> commands);
     [[nodiscard]] Task<> revive(std::vector<Command> commands, std::shared_ptr<const Deployment> deployment);
     void start_rollout(std::vector<Command> commands);
@@ -116,7 +118,6 @@ private:
     Parts parts_;
     History history_;
     Failures failures_;
-    CommandRunner supervising_;
     Background rollout_;
     Background reviving_;
 

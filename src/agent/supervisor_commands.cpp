@@ -1,9 +1,11 @@
 // Carries out the plan: what keeps modules as they should be at once, what changes them in the background.
 #include "agent/supervisor.hpp"
 #include "base/log.hpp"
+#include "base/side_by_side.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 
 namespace skerry::agent {
@@ -44,10 +46,40 @@ Task<> Supervisor::act() {
     const bool may_roll = !rolling() && !replaced_soon && deployments_.saved();
     if (!deploying.empty() && may_roll) start_rollout(std::move(deploying));
     if (!reviving.empty() && reviving_.commands.empty()) start_reviving(std::move(reviving));
-    if (!supervision.empty())
-        co_await supervising_.run(
-            std::move(supervision), deployment_,
-            [this](const Command& command, const Result<>& result) { return supervised(command, result); });
+    if (!supervision.empty()) co_await supervise(std::move(supervision));
+}
+
+// After a reboot these are all modules. The hub first, for the others are its clients; then several at once, for the
+// engine takes half a second for each.
+Task<> Supervisor::supervise(std::vector<Command> commands) {
+    constexpr std::size_t at_once = 4;
+    std::vector<Command> hub;
+    std::map<std::string, std::vector<Command>> others;
+    std::vector<std::string> order;
+    for (auto& command : commands) {
+        const auto& module = module_of(command);
+        if (module == hub_name) {
+            hub.push_back(std::move(command));
+            continue;
+        }
+        if (!others.contains(module)) order.push_back(module);
+        others[module].push_back(std::move(command));
+    }
+    bool daemon_gone = false;
+    co_await supervise_module(std::move(hub), daemon_gone);
+    std::vector<Task<>> tasks;
+    for (const auto& module : order) tasks.push_back(supervise_module(std::move(others[module]), daemon_gone));
+    co_await run_side_by_side(std::move(tasks), at_once);
+}
+
+Task<> Supervisor::supervise_module(std::vector<Command> commands, bool& daemon_gone) {
+    if (daemon_gone) co_return;
+    CommandRunner runner(parts_.runtime, parts_.facts, parts_.own_generation);
+    co_await runner.run(std::move(commands), deployment_, [&](const Command& command, const Result<>& result) {
+        const bool goes_on = supervised(command, result);
+        if (!goes_on) daemon_gone = true;
+        return goes_on;
+    });
 }
 
 void Supervisor::start_rollout(std::vector<Command> commands) {

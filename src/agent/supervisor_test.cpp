@@ -355,6 +355,34 @@ TEST_CASE("a daemon that tells of changes is not asked for what has not changed;
     }
 }
 
+TEST_CASE("modules that have to be started are started side by side, after the hub, four at a time") {
+    World world;
+    world.hub.online = true;
+    boost::json::object modules;
+    for (const auto* name : {"a", "b", "c", "d", "e"}) modules[name] = json::object();
+    world.deploy(manifest_of(modules));
+    world.boot();
+    world.run_for(10s);
+    REQUIRE(world.hub.code() == 200);
+    world.kill();
+    for (const auto* name : {"a", "b", "c", "d", "e", "edgeHub"}) {
+        world.daemon.crash(name, 137);
+        world.daemon.slow.insert(std::string("start ") + name);
+    }
+    world.daemon.calls.clear();
+    world.boot();
+    world.run_for(5s);
+    CHECK(world.daemon.take_calls() == std::vector<std::string>{"start edgeHub"});
+    world.daemon.slow.erase("start edgeHub");
+    world.daemon.let_go();
+    world.run_for(5s);
+    CHECK(world.daemon.take_calls() == std::vector<std::string>{"start a", "start b", "start c", "start d"});
+    world.daemon.release();
+    world.run_for(5s);
+    CHECK(world.daemon.take_calls() == std::vector<std::string>{"start e"});
+    for (const auto* name : {"a", "b", "c", "d", "e", "edgeHub"}) CHECK(world.daemon.running(name));
+}
+
 TEST_CASE("a daemon that goes away while it is waited for, and comes back with other modules, is asked at once") {
     Deployed world;
     world.run_for(1min);

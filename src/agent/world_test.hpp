@@ -50,8 +50,10 @@ public:
     void set_health(const std::string& module, model::Health health);
     void release() {
         slow.clear();
-        released_.notify();
+        let_go();
     }
+    // Those that are not slow any more.
+    void let_go() { released_.notify(); }
     [[nodiscard]] std::vector<std::string> take_calls() { return std::exchange(calls, {}); }
     [[nodiscard]] std::size_t count(const std::string& call) const;
     [[nodiscard]] bool running(const std::string& module) const;

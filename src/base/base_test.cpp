@@ -4,6 +4,7 @@
 #include "base/encoding.hpp"
 #include "base/event.hpp"
 #include "base/loop.hpp"
+#include "base/side_by_side.hpp"
 #include "base/task_scope.hpp"
 #include "base/timeout.hpp"
 #include "base/worker.hpp"
@@ -11,6 +12,7 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <stdexcept>
 #include <thread>
 
 using namespace skerry;
@@ -29,7 +31,65 @@ Task<Result<int>> sleepy(Clock& clock, Duration duration) {
     co_await clock.sleep(duration);
     co_return 7;
 }
+
+// Says when it begins, and ends when it may.
+Task<> one_of_many(int number, std::vector<int>& begun, Event& may_end, int& ended) {
+    begun.push_back(number);
+    if (number == 2) throw std::runtime_error("for the test");
+    co_await may_end.wait();
+    ++ended;
+}
+
+Task<> till_cancelled(Event& begun, Event& never, int& unwound) {
+    struct Note {
+        int& count;
+        ~Note() { ++count; }
+    } note{unwound};
+    begun.set();
+    co_await never.wait();
+}
 }  // namespace
+
+TEST_CASE("side by side means at most so many at a time, in their order, and one that throws takes no place away") {
+    Loop loop;
+    std::vector<int> begun;
+    int ended = 0;
+    const auto main = [&](Event&) -> Task<int> {
+        Event may_end(loop.executor());
+        TaskScope scope(loop.executor());
+        std::vector<Task<>> tasks;
+        for (int number = 1; number <= 6; ++number) tasks.push_back(one_of_many(number, begun, may_end, ended));
+        scope.spawn("all", run_side_by_side(std::move(tasks), 3));
+        for (int turn = 0; turn < 50; ++turn) co_await next_turn();
+        CHECK(begun == std::vector{1, 2, 3, 4});
+        CHECK(ended == 0);
+        may_end.set();
+        co_await scope.idle();
+        CHECK(begun == std::vector{1, 2, 3, 4, 5, 6});
+        CHECK(ended == 5);
+        co_await run_side_by_side({}, 0);
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
+}
+
+TEST_CASE("side by side, a cancelled caller ends when its tasks have ended") {
+    Loop loop;
+    int unwound = 0;
+    const auto main = [&](Event&) -> Task<int> {
+        Event begun(loop.executor());
+        Event never(loop.executor());
+        TaskScope scope(loop.executor());
+        std::vector<Task<>> tasks;
+        for (int n = 0; n < 3; ++n) tasks.push_back(till_cancelled(begun, never, unwound));
+        scope.spawn("all", run_side_by_side(std::move(tasks), 1));
+        co_await begun.wait();
+        co_await scope.close();
+        CHECK(unwound == 1);
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
+}
 
 TEST_CASE("closing a scope unwinds its tasks and waits for them") {
     Loop loop;
