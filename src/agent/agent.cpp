@@ -298,6 +298,7 @@ Task<int> run_agent(daemonapi::Environment environment, Platform platform, Event
         co_return 1;
     }
     log::info("Starting the agent of device {}", parts->facts.device_id);
+    daemonapi::tell_of_ignored(ignored_settings(), environment);
     Agent agent(std::move(*parts));
     agent.start();
     const auto status = co_await agent.ended(stop);

@@ -4,11 +4,13 @@
 #include "agent/probation.hpp"
 #include "agent/restart.hpp"
 #include "base/clock.hpp"
+#include "daemonapi/ignored_settings.hpp"
 #include "daemonapi/workload_client.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 
 namespace skerry::agent {
@@ -56,5 +58,8 @@ struct Settings {
     // A value that is no number in range is logged and replaced by the default.
     [[nodiscard]] static Settings from(const daemonapi::Environment& environment);
 };
+
+// Of the existing agent, that have no effect here.
+[[nodiscard]] std::span<const daemonapi::IgnoredSetting> ignored_settings();
 
 }  // namespace skerry::agent

@@ -2,6 +2,12 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
 using namespace skerry;
 using namespace skerry::agent;
 using namespace std::chrono_literals;
@@ -54,5 +60,50 @@ TEST_CASE("where the metrics are and how often things are measured can be set, a
     for (const auto* bad : {"1", "1:60:00", "25:00:00", "1:00", "-1:00:00", "1:00:00x", "x.1:00:00", "1.:00:00"}) {
         const auto refused = Settings::from(daemonapi::Environment({{"MetricScrapeInterval", bad}}));
         CHECK_MESSAGE(refused.telemetry.scrape_every == 1h, bad);
+    }
+}
+
+TEST_CASE("a setting without effect is told of when it asks for something else than what happens") {
+    const auto told = [](std::map<std::string, std::string> values) {
+        std::vector<std::string> names;
+        const daemonapi::Environment environment(std::move(values));
+        for (const auto* const each : daemonapi::ignored_in(ignored_settings(), environment))
+            names.emplace_back(each->name);
+        return names;
+    };
+    CHECK(told({{"Mode", "iotedged"}, {"UPSTREAMPROTOCOL", "mqtt"}, {"ManagementApiTimeoutSecs", "5"}}).empty());
+    CHECK(told({{"UpstreamProtocol", "AmqpWs"}, {"https_proxy", "http://proxy:3128"}, {"ConfigSource", "local"}}) ==
+          std::vector<std::string>{"UpstreamProtocol", "https_proxy", "ConfigSource"});
+}
+
+// docs/agent-settings.md is what users go by: it names every variable once, and none that the program does not know.
+TEST_CASE("the page about settings lists every setting once") {
+    const auto text_of = [](const char* path) {
+        std::ostringstream text;
+        text << std::ifstream(std::string(SKERRY_SOURCE_DIR) + path).rdbuf();
+        return text.str();
+    };
+    std::istringstream page(text_of("/docs/agent-settings.md"));
+    std::multiset<std::string> listed;
+    for (std::string line; std::getline(page, line);)
+        if (line.starts_with("| `")) listed.insert(line.substr(3, line.find('`', 3) - 3));
+    REQUIRE(listed.size() > 40);
+    for (const auto& ignored : ignored_settings())
+        CHECK_MESSAGE(listed.count(std::string(ignored.name)) == 1, ignored.name);
+
+    std::string sources;
+    for (const auto* file : {"settings.cpp", "settings_ignored.cpp", "deployment.cpp", "agent.cpp"})
+        sources += text_of((std::string("/src/agent/") + file).c_str());
+    for (const auto& name : listed) {
+        CHECK_MESSAGE(listed.count(name) == 1, name);
+        CHECK_MESSAGE(sources.find('"' + name + '"') != std::string::npos, name);
+    }
+    // What settings.cpp asks the environment for, by the quotes after the variable's name.
+    const auto read = text_of("/src/agent/settings.cpp");
+    constexpr std::string_view asking = "(environment, \"";
+    for (auto at = read.find(asking); at != std::string::npos; at = read.find(asking, at + 1)) {
+        const auto begin = at + asking.size();
+        const auto name = read.substr(begin, read.find('"', begin) - begin);
+        CHECK_MESSAGE(listed.count(name) == 1, name);
     }
 }

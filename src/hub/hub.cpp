@@ -8,8 +8,6 @@
 #include "hub/version.hpp"
 #include "net/network.hpp"
 
-#include <fmt/format.h>
-
 namespace skerry::hub {
 
 namespace {
@@ -129,10 +127,7 @@ void warn_of_default_folder(const Settings& settings) {
 
 void tell_about_settings(const Settings& settings, const daemonapi::Environment& environment) {
     for (const auto& complaint : settings.complaints) log::warn("{}", complaint);
-    for (const auto* const ignored : ignored_in(environment)) {
-        const auto level = ignored->matters ? log::Level::warning : log::Level::info;
-        log::write(level, fmt::format("{} is set and has no effect: {}", ignored->name, ignored->why));
-    }
+    daemonapi::tell_of_ignored(ignored_settings(), environment);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "daemonapi/ignored_settings.hpp"
 #include "daemonapi/workload_client.hpp"
 #include "hub/queue/queue_store.hpp"
 #include "model/identity.hpp"
@@ -96,15 +97,7 @@ struct Settings {
 // Of all variables that read_settings() looks at.
 [[nodiscard]] std::vector<std::string> setting_names();
 
-// A setting of the existing hub that has no effect here.
-struct IgnoredSetting {
-    std::string_view name;   // ends with '*': all that begin so
-    std::string_view as_is;  // the value that asks for what happens here anyway
-    bool matters;            // whoever set it may be surprised
-    std::string_view why;
-};
-[[nodiscard]] std::span<const IgnoredSetting> ignored_settings();
-// Those that are set, and not to what happens anyway.
-[[nodiscard]] std::vector<const IgnoredSetting*> ignored_in(const daemonapi::Environment& environment);
+// Of the existing hub, that have no effect here.
+[[nodiscard]] std::span<const daemonapi::IgnoredSetting> ignored_settings();
 
 }  // namespace skerry::hub

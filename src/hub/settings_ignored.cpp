@@ -1,5 +1,4 @@
 // The existing hub's settings that mean nothing here, and why.
-#include "base/encoding.hpp"
 #include "hub/settings.hpp"
 
 namespace skerry::hub {
@@ -11,7 +10,7 @@ constexpr std::string_view rocksdb = "it tunes a database that is not used here"
 constexpr std::string_view amqp_upstream = "the cloud is spoken to over MQTT";
 constexpr std::string_view call_limits = "calls to the cloud have limits of their own";
 
-constexpr IgnoredSetting all[] = {
+constexpr daemonapi::IgnoredSetting all[] = {
     // set by the agent
     {"IOTEDGE_APIVERSION", "*", false, "the daemon is asked in the version that every daemon knows"},
     {"IOTEDGE_AUTHSCHEME", "sasToken", false, "the hub signs with the daemon's key, as sasToken says"},
@@ -82,22 +81,6 @@ constexpr IgnoredSetting all[] = {
 
 }  // namespace
 
-std::span<const IgnoredSetting> ignored_settings() { return all; }
-
-std::vector<const IgnoredSetting*> ignored_in(const daemonapi::Environment& environment) {
-    std::vector<const IgnoredSetting*> found;
-    for (const auto& each : all) {
-        auto name = each.name;
-        bool set = false;
-        if (name.ends_with('*')) {
-            name.remove_suffix(1);
-            set = environment.has_like(name);
-        } else if (const auto value = environment.find(name); value && !value->empty()) {
-            set = each.as_is != "*" && !equals_ignoring_case(*value, each.as_is);
-        }
-        if (set) found.push_back(&each);
-    }
-    return found;
-}
+std::span<const daemonapi::IgnoredSetting> ignored_settings() { return all; }
 
 }  // namespace skerry::hub

@@ -159,7 +159,8 @@ TEST_CASE("who wanted messages in memory only gets the class that asks least of 
 TEST_CASE("a setting without effect is told of when it asks for something else than what happens") {
     const auto told = [](std::map<std::string, std::string> values) {
         std::vector<std::string> names;
-        for (const auto* const each : ignored_in(daemonapi::Environment(std::move(values))))
+        for (const auto* const each :
+             daemonapi::ignored_in(ignored_settings(), daemonapi::Environment(std::move(values))))
             names.emplace_back(each->name);
         return names;
     };
