@@ -160,6 +160,102 @@ TEST_CASE("with_timeout returns the value, or says that it took too long") {
     CHECK(loop.run(main) == 0);
 }
 
+namespace {
+// Work that takes its time to end, as one with a job on a worker's thread does.
+struct Stubborn {
+    explicit Stubborn(const Executor& executor) : told(executor), let_go(executor) {}
+    Event told;
+    Event let_go;
+    bool ended{false};
+    bool outlived{false};  // whoever waits for it has ended before it
+};
+
+Task<> hold_on(Stubborn& work) {
+    Event never(co_await boost::asio::this_coro::executor);
+    try {
+        co_await never.wait();
+    } catch (...) { work.told.set(); }
+    co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+    co_await work.let_go.wait();
+    work.ended = true;
+}
+
+Task<Result<>> hold_on_to_end(Stubborn& work) {
+    co_await hold_on(work);
+    co_return Result<>{};
+}
+
+struct Owner {  // of something that the work uses
+    Stubborn& work;
+    ~Owner() { work.outlived = !work.ended; }
+};
+
+Task<> limit(Clock& clock, Stubborn& work) {
+    const Owner owner{work};
+    (void)co_await with_timeout<void>(clock, 1ms, hold_on_to_end(work));
+}
+
+Task<> own_scope(Stubborn& work) {
+    const Owner owner{work};
+    TaskScope scope(co_await boost::asio::this_coro::executor);
+    scope.spawn("stubborn", hold_on(work));
+    co_await next_turn();
+    co_await next_turn();
+    co_await scope.close();
+}
+
+// Tells `owner` to stop while it waits for the end of its work.
+void stop_while_it_waits(Task<> (*owner)(Clock& clock, Stubborn& work)) {
+    Loop loop;
+    const auto main = [&](Event&) -> Task<int> {
+        SystemClock clock;
+        Stubborn work(loop.executor());
+        TaskScope scope(loop.executor());
+        scope.spawn("owner", owner(clock, work));
+        co_await work.told.wait();
+        co_await next_turn();
+        scope.cancel();
+        for (int turn = 0; turn < 20; ++turn) co_await next_turn();
+        CHECK(scope.size() == 1);
+        work.let_go.set();
+        co_await scope.close();
+        CHECK(work.ended);
+        CHECK_FALSE(work.outlived);
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
+}
+}  // namespace
+
+TEST_CASE("work over its limit has ended when with_timeout ends, also when its caller is told to stop just then") {
+    stop_while_it_waits(limit);
+}
+
+TEST_CASE("who is told to stop while it closes a scope waits for the scope's tasks all the same") {
+    stop_while_it_waits([](Clock&, Stubborn& work) { return own_scope(work); });
+}
+
+TEST_CASE("closing a scope forgets no cancellation of whoever closes it") {
+    Loop loop;
+    const auto main = [&](Event&) -> Task<int> {
+        Stubborn work(loop.executor());
+        bool went_on = false;
+        const auto close_and_go_on = [](Stubborn& its, bool& flag) -> Task<> {
+            co_await own_scope(its);
+            flag = true;
+        };
+        TaskScope scope(loop.executor());
+        scope.spawn("owner", close_and_go_on(work, went_on));
+        co_await work.told.wait();
+        scope.cancel();
+        work.let_go.set();
+        co_await scope.close();
+        CHECK_FALSE(went_on);
+        co_return 0;
+    };
+    CHECK(loop.run(main) == 0);
+}
+
 TEST_CASE("a worker runs jobs in order on a thread of its own") {
     Loop loop;
     const auto main = [&](Event&) -> Task<int> {

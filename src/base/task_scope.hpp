@@ -1,7 +1,7 @@
 // The owner of background coroutines: nothing runs without a scope that is closed and awaited.
 //
-// Promises: close() cancels every task and returns when the last one has ended. A task that throws anything but a
-//           cancellation is logged with its name; the others go on.
+// Promises: close() cancels every task and ends after the last of them, also when its caller is cancelled meanwhile. A
+//           task that throws anything but a cancellation is logged with its name; the others go on.
 // Threads:  the loop's thread only.
 #pragma once
 

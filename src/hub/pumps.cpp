@@ -41,7 +41,14 @@ Task<> Pumps::set_inputs(std::set<InputEndpoint> inputs, bool drop_others) {
         }
         const auto pump = std::move(at->second);
         at = inputs_.erase(at);
-        if (auto* const session = sessions_->find(pump->endpoint().module)) session->forget(*pump);
+        // At its very end: what it was reading when it was told to stop it still hands over.
+        struct Forget {
+            Sessions& sessions;
+            const InputPump& pump;
+            ~Forget() {
+                if (auto* const session = sessions.find(pump.endpoint().module)) session->forget(pump);
+            }
+        } const forget{*sessions_, *pump};
         co_await pump->close();
     }
     for (const auto& endpoint : inputs) {

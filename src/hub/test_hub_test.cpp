@@ -13,6 +13,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <exception>
 #include <stdexcept>
 
 namespace skerry::hub::testing {
@@ -217,6 +218,7 @@ Task<> TestHub::start() {
 }
 
 Task<> TestHub::stop() {
+    if (!core_) co_return;
     co_await core_->close();
     core_.reset();
 }
@@ -349,13 +351,26 @@ void with_hub(const std::function<Task<>(TestHub& hub)>& body, std::vector<std::
         hub.cloud.identities.push_back(scope_identity(id));
     hub.cloud.set_desired("edge1/$edgeHub", config_with(routes));
     const auto main = [&hub, &body](Event&) -> Task<int> {
-        co_await hub.start();
-        co_await hub.eventually([&hub] { return hub.core().serving().is_set(); });
-        co_await body(hub);
+        // Also a hub whose test has failed is stopped: what the test said must not be lost in a crash behind it.
+        std::exception_ptr failure;
+        try {
+            co_await hub.start();
+            co_await hub.eventually([&hub] { return hub.core().serving().is_set(); });
+            co_await body(hub);
+        } catch (...) { failure = std::current_exception(); }
         co_await hub.stop();
+        if (failure) std::rethrow_exception(failure);
         co_return 0;
     };
     CHECK(loop.run(main) == 0);
+}
+
+TEST_CASE("a test that fails while clients are connected stops its hub all the same" * doctest::should_fail()) {
+    with_hub([](TestHub& hub) -> Task<> {
+        const auto client = co_await hub.connect("leaf1");
+        const auto silent = co_await hub.dial();
+        throw std::runtime_error("on purpose");
+    });
 }
 
 }  // namespace skerry::hub::testing

@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include <exception>
 #include <functional>
 #include <map>
 #include <set>
@@ -199,8 +200,12 @@ void with_world(Task<> (*body)(World& world)) {
     Loop loop;
     World world(loop);
     const auto main = [&world, body](Event&) -> Task<int> {
-        co_await body(world);
+        std::exception_ptr failure;
+        try {
+            co_await body(world);
+        } catch (...) { failure = std::current_exception(); }
         co_await world.server->close();
+        if (failure) std::rethrow_exception(failure);
         co_return 0;
     };
     CHECK(loop.run(main) == 0);

@@ -14,7 +14,7 @@ std::shared_ptr<Way> Ways::find(const model::Identity& identity) const {
 
 std::shared_ptr<Way> Ways::open(const model::Identity& identity) {
     if (auto known = find(identity)) return known;
-    if (ways_.size() >= most_ && !make_room()) return nullptr;
+    if (closed_ || (ways_.size() >= most_ && !make_room())) return nullptr;
     auto way = std::make_shared<Way>();
     way->client = make_(identity);
     way->last_used = clock_.steady();
@@ -25,7 +25,7 @@ std::shared_ptr<Way> Ways::open(const model::Identity& identity) {
 
 bool Ways::put(const model::Identity& identity, std::unique_ptr<iothub::DeviceClient> client) {
     const auto known = ways_.find(identity);
-    if (known == ways_.end() && ways_.size() >= most_ && !make_room()) return false;
+    if (closed_ || (known == ways_.end() && ways_.size() >= most_ && !make_room())) return false;
     auto way = std::make_shared<Way>();
     way->client = std::move(client);
     way->last_used = clock_.steady();
@@ -63,6 +63,7 @@ void Ways::drop(std::map<model::Identity, std::shared_ptr<Way>>::iterator at) {
 Task<> Ways::end(std::shared_ptr<Way> way) { co_await way->client->close(); }
 
 Task<> Ways::close() {
+    closed_ = true;
     while (!ways_.empty()) drop(ways_.begin());
     co_await closing_.idle();
 }

@@ -41,7 +41,7 @@ public:
 
     Ways(MakeClient make, Clock& clock, Executor executor, std::size_t most, Duration idle_limit);
 
-    // Opens it when it is not there. nullptr: as many as allowed are open and none is idle.
+    // Opens it when it is not there. nullptr: as many as allowed are open and none is idle, or they were closed.
     [[nodiscard]] std::shared_ptr<Way> open(const model::Identity& identity);
     // Takes `client`, already started, as the identity's from now on, and closes the one it had. False: no room.
     [[nodiscard]] bool put(const model::Identity& identity, std::unique_ptr<iothub::DeviceClient> client);
@@ -51,6 +51,7 @@ public:
 
     // Closes what has been idle for longer than the limit.
     void close_idle();
+    // For good. No handler of any of them runs when it returns.
     [[nodiscard]] Task<> close();
 
 private:
@@ -63,6 +64,7 @@ private:
     std::size_t most_;
     Duration idle_limit_;
     std::map<model::Identity, std::shared_ptr<Way>> ways_;
+    bool closed_{false};
     TaskScope closing_;
 };
 
