@@ -174,6 +174,11 @@ bundles = "{}"
         for (int i = 0; i < 6000 && !fs::exists(file); ++i) co_await clock.sleep(5ms);
         REQUIRE_MESSAGE(fs::exists(file), file.native());
     }
+    // Its environment is written down by then.
+    Task<> until_started(std::string module, std::size_t times = 1) {
+        for (int i = 0; i < 6000 && starts(module) < times; ++i) co_await clock.sleep(5ms);
+        REQUIRE_MESSAGE(starts(module) >= times, module);
+    }
     // A file of that name may be a former daemon's.
     Task<> until_served(const std::string& socket_path) {
         Result<std::unique_ptr<net::Stream>> stream = fail(Errc::unreachable, "not tried");
@@ -301,7 +306,7 @@ TEST_CASE("offline from boot: the agent starts with what is known, runs modules,
     world.bundle("other");
     run(world, [&]() -> Task<> {
         Running daemon(world, world.options());
-        co_await world.until(world.folder / "agent/environment");
+        co_await world.until_started("agent");
         const auto environment = text_of(world.folder / "agent/environment");
         for (const auto* line :
              {"EXTRA=from the configuration\n", "EdgeDeviceHostName=gateway\n", "IOTEDGE_DEVICEID=edge-1\n",
@@ -319,7 +324,7 @@ TEST_CASE("offline from boot: the agent starts with what is known, runs modules,
             CHECK((co_await world.as("agent", agent_management, "POST", "/modules", &wanted)).status == 201);
             CHECK((co_await world.as("agent", agent_management, "POST", std::string("/modules/") + name + "/start"))
                       .status == 204);
-            co_await world.until(world.folder / name / "environment");
+            co_await world.until_started(name);
         }
         CHECK((co_await world.as("agent", world.management(), "POST", "/modules", &m)).status == 409);
         CHECK(text_of(world.folder / "m/environment").find("LEVEL=2\n") != std::string::npos);
@@ -375,12 +380,12 @@ TEST_CASE("modules outlive the daemon: the next one adopts them, over the same s
     run(world, [&]() -> Task<> {
         {
             Running first(world, world.options(false));
-            co_await world.until(world.folder / "agent/environment");
+            co_await world.until_started("agent");
             const auto m = spec("m");
             const auto management = world.socket("edgeAgent", "mgmt.sock");
             CHECK((co_await world.as("agent", management, "POST", "/modules", &m)).status == 201);
             CHECK((co_await world.as("agent", management, "POST", "/modules/m/start")).status == 204);
-            co_await world.until(world.folder / "m/environment");
+            co_await world.until_started("m");
             CHECK(co_await first.stop() == 0);
         }
         CHECK(runs(std::stoi(text_of(world.folder / "m/starts"))));
@@ -405,16 +410,16 @@ TEST_CASE("an agent that crashes comes back, and an update of it is answered bef
     World world;
     run(world, [&]() -> Task<> {
         Running daemon(world, world.options());
-        co_await world.until(world.folder / "agent/environment");
+        co_await world.until_started("agent");
         put(world.folder / "agent/crash", "");
-        for (int i = 0; i < 2000 && world.starts("agent") < 2; ++i) co_await world.clock.sleep(10ms);
+        co_await world.until_started("agent", 2);
         CHECK(world.starts("agent") == 2);
         auto update = spec("edgeAgent");
         update["config"].at("settings").as_object()["image"] = "agent";
         const auto answered = co_await world.as("agent", world.socket("edgeAgent", "mgmt.sock"), "PUT",
                                                 "/modules/edgeAgent?start=true", &update);
         CHECK(answered.status == 201);
-        for (int i = 0; i < 2000 && world.starts("agent") < 3; ++i) co_await world.clock.sleep(10ms);
+        co_await world.until_started("agent", 3);
         CHECK(text_of(world.folder / "agent/environment").find("LEVEL=2\n") != std::string::npos);
         CHECK(co_await daemon.stop() == 0);
     });
@@ -425,13 +430,13 @@ TEST_CASE("an agent that was lost is made as it was, not of the configuration") 
     run(world, [&]() -> Task<> {
         {
             Running daemon(world, world.options());
-            co_await world.until(world.folder / "agent/environment");
+            co_await world.until_started("agent");
             auto update = spec("edgeAgent");
             update["config"].at("settings").as_object()["image"] = "agent";
             CHECK((co_await world.as("agent", world.socket("edgeAgent", "mgmt.sock"), "PUT",
                                      "/modules/edgeAgent?start=true", &update))
                       .status == 201);
-            for (int i = 0; i < 2000 && world.starts("agent") < 2; ++i) co_await world.clock.sleep(10ms);
+            co_await world.until_started("agent", 2);
             CHECK(co_await daemon.stop() == 0);
         }
         fs::remove(world.folder / "agent/environment");
@@ -450,13 +455,13 @@ TEST_CASE("an update that can't be done leaves the old module running, and logs 
     world.bundle("m");
     run(world, [&]() -> Task<> {
         Running daemon(world, world.options());
-        co_await world.until(world.folder / "agent/environment");
+        co_await world.until_started("agent");
         const auto management = world.socket("edgeAgent", "mgmt.sock");
         const auto m = spec("m");
         CHECK((co_await world.as("agent", management, "PUT", "/modules/m?start=true", &m)).status == 404);
         CHECK((co_await world.as("agent", management, "POST", "/modules", &m)).status == 201);
         CHECK((co_await world.as("agent", management, "POST", "/modules/m/start")).status == 204);
-        co_await world.until(world.folder / "m/environment");
+        co_await world.until_started("m");
         auto bad = spec("m");
         bad["config"].at("settings").as_object()["image"] = "no/such:image";
         CHECK((co_await world.as("agent", management, "PUT", "/modules/m?start=true", &bad)).status == 404);
@@ -465,7 +470,7 @@ TEST_CASE("an update that can't be done leaves the old module running, and logs 
         CHECK((co_await world.as("agent", management, "PUT", "/modules/m", &other)).status == 400);
         CHECK(world.starts("m") == 1);
         CHECK((co_await world.as_stranger(world.management(), "POST", "/modules/m/restart")).status == 204);
-        for (int i = 0; i < 2000 && world.starts("m") < 2; ++i) co_await world.clock.sleep(5ms);
+        co_await world.until_started("m", 2);
         CHECK(world.starts("m") == 2);
         CHECK((co_await world.as_stranger(world.management(), "GET", "/modules/m/logs?tail=5")).status == 200);
         CHECK((co_await world.as_stranger(world.management(), "GET", "/modules/m/logs?tail=x")).status == 400);
@@ -502,7 +507,7 @@ TEST_CASE("two daemons never share a home") {
     World world;
     run(world, [&]() -> Task<> {
         Running first(world, world.options());
-        co_await world.until(world.folder / "agent/environment");
+        co_await world.until_started("agent");
         Running second(world, world.options());
         CHECK(co_await second.stop() == EXIT_FAILURE);
         CHECK(world.starts("agent") == 1);

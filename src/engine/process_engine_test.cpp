@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -75,17 +76,19 @@ struct World {
         out << std::ifstream(folder / file).rdbuf();
         return out.str();
     }
-    // Modules outlive engines: a test that failed must not leave them behind.
+    // Modules outlive engines: no test may leave them behind. A loop that has ended runs nothing more: this is another.
     ~World() {
-        const auto end_all = [this](Event&) -> Task<int> {
-            auto last = engine();
+        Loop last_loop;
+        const auto last_network = net::make_system_network(last_loop.executor());
+        const Platform last_platform{last_loop.executor(), clock, random, *last_network, *files};
+        const auto end_all = [&](Event&) -> Task<int> {
+            auto last = make_process_engine(options(), last_platform).value();
             const auto all = co_await last->list();
-            for (const auto& module : all.value())
-                static_cast<void>(co_await last->stop(module.name, Duration::zero()));
+            for (const auto& module : all.value()) CHECK(co_await last->stop(module.name, Duration::zero()));
             co_await last->close();
-            co_return 0;
+            co_return EXIT_SUCCESS;
         };
-        loop.run(end_all);
+        CHECK(last_loop.run(end_all) == EXIT_SUCCESS);
     }
 };
 
