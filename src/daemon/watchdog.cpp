@@ -59,8 +59,10 @@ Task<> Watchdog::run() {
         anew = false;
         failures = 0;
         log::info("{}", *ran_already ? "the agent runs already" : "the agent was started");
+        trial_.runs();  // also one that has ended again before anybody could look
         const auto since = platform_.clock.steady();
         co_await until_agent_ends();
+        if (trial_.judge().kind == AgentTrial::Verdict::Kind::failed) continue;
         if (platform_.clock.steady() - since >= healthy)
             backoff.reset();
         else
