@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "base/random.hpp"
+#include "check_commands.hpp"
 #include "cli/commands.hpp"
 #include "cli/invocation.hpp"
 #include "engine/module_shim.hpp"
@@ -69,6 +70,7 @@ int parse_and_run(int argc, char** argv) {
     add_log_options(app, level, format);
     add_role_commands(app, invocation);
     add_queue_commands(app, invocation);
+    add_check_commands(app, invocation);
     cli::add_commands(app, invocation, serve_cloud);
     try {
         app.parse(argc, argv);

@@ -335,6 +335,16 @@ TEST_CASE("a child process is awaited, and stopped with its whole group") {
         CHECK_FALSE(stubborn->ended());
         CHECK(co_await stubborn->stop(clock, 5s) == 128 + SIGTERM);
 
+        auto talker = ChildProcess::start(
+            {.arguments = {"/bin/sh", "-c", "echo out; sleep 0.1; echo err >&2"}, .piped = true}, loop.executor());
+        REQUIRE(talker);
+        std::string said;
+        for (auto piece = co_await talker->read(3); !piece.empty(); piece = co_await talker->read(3)) {
+            CHECK(piece.size() <= 3);
+            said += piece;
+        }
+        CHECK(said == "out\nerr\n");
+
         const auto missing = ChildProcess::start({.arguments = {"/no/such/program"}}, loop.executor());
         REQUIRE_FALSE(missing);
         CHECK(missing.error().code == Errc::not_found);

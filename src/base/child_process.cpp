@@ -1,5 +1,6 @@
 #include "base/child_process.hpp"
 
+#include "base/descriptor.hpp"
 #include "base/task_scope.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -12,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 
 extern char** environ;  // NOLINT: the process's environment, as POSIX names it
@@ -31,6 +34,7 @@ struct ChildProcess::State {
 
     pid_t pid;
     asio::posix::stream_descriptor handle;  // a pidfd: readable when the process has ended
+    std::optional<Descriptor> output;
     std::optional<int> exit_code;
 };
 
@@ -85,14 +89,47 @@ public:
         ::posix_spawn_file_actions_adddup2(&actions_, STDOUT_FILENO, STDERR_FILENO);
     }
 
+    void send_output_to(int descriptor) {
+        ::posix_spawn_file_actions_adddup2(&actions_, descriptor, STDOUT_FILENO);
+        ::posix_spawn_file_actions_adddup2(&actions_, descriptor, STDERR_FILENO);
+    }
+
     posix_spawn_file_actions_t actions_;
     posix_spawnattr_t attributes_;
+};
+
+// Both ends close on exec; the child's copies are made for it.
+struct Pipe {
+    Pipe() = default;
+    ~Pipe() {
+        if (write_end >= 0) ::close(write_end);
+    }
+    Pipe(const Pipe&) = delete;
+    Pipe& operator=(const Pipe&) = delete;
+
+    Result<> open(const Executor& executor) {
+        std::array<int, 2> ends{};
+        if (::pipe2(ends.data(), O_CLOEXEC) != 0) return fail(system_error("pipe", errno));
+        write_end = ends[1];
+        auto adopted = Descriptor::adopt(executor, ends[0]);
+        if (!adopted) return std::unexpected(adopted.error());
+        read_end = std::move(*adopted);
+        return {};
+    }
+
+    std::optional<Descriptor> read_end;
+    int write_end{-1};
 };
 }  // namespace
 
 Result<ChildProcess> ChildProcess::start(const ChildOptions& options, Executor executor) {
     SpawnSetup setup;
     if (options.output) setup.send_output_to(*options.output);
+    Pipe pipe;
+    if (options.piped) {
+        if (auto opened = pipe.open(executor); !opened) return std::unexpected(opened.error());
+        setup.send_output_to(pipe.write_end);
+    }
     auto arguments = options.arguments;
     auto environment = merged_environment(options.environment);
     pid_t pid = -1;
@@ -106,7 +143,9 @@ Result<ChildProcess> ChildProcess::start(const ChildOptions& options, Executor e
         ::waitpid(pid, nullptr, 0);
         return fail(system_error("pidfd_open", why));
     }
-    return ChildProcess(std::make_unique<State>(pid, descriptor, executor));
+    auto state = std::make_unique<State>(pid, descriptor, executor);
+    state->output = std::move(pipe.read_end);
+    return ChildProcess(std::move(state));
 }
 
 ChildProcess::ChildProcess(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -129,6 +168,16 @@ bool ChildProcess::ended() const {
 Task<int> ChildProcess::wait() {
     while (!ended()) co_await state_->handle.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
     co_return *state_->exit_code;
+}
+
+Task<std::string> ChildProcess::read(std::size_t most) {
+    std::string piece;
+    if (!state_->output) co_return piece;
+    co_await state_->output->wait_readable();
+    piece.resize(most);
+    const auto got = ::read(state_->output->get(), piece.data(), piece.size());
+    piece.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    co_return piece;
 }
 
 namespace {

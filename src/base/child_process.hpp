@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -23,6 +24,7 @@ struct ChildOptions {
     std::vector<std::string> arguments;              // [0] is the executable's path
     std::map<std::string, std::string> environment;  // on top of our own
     std::optional<std::filesystem::path> output;     // stdout and stderr are appended here; else they are ours
+    bool piped{false};                               // stdout and stderr come to read() instead
 };
 
 class ChildProcess {
@@ -37,6 +39,9 @@ public:
     // Waits for the end: the exit status, or 128 + the signal's number. May be awaited again.
     [[nodiscard]] Task<int> wait();
     [[nodiscard]] bool ended() const;
+
+    // What a piped child writes, up to `most` bytes at a time, at our pace: it waits when nobody reads. Empty: the end.
+    [[nodiscard]] Task<std::string> read(std::size_t most);
 
     // TERM to the process group, KILL after `grace`; returns when it has ended.
     [[nodiscard]] Task<int> stop(Clock& clock, Duration grace);

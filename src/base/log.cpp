@@ -3,13 +3,18 @@
 #define SPDLOG_FMT_EXTERNAL
 #include "base/log.hpp"
 
+#include "base/recent_log.hpp"
+
 #include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <cctype>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace skerry::log {
@@ -96,6 +101,46 @@ std::unique_ptr<spdlog::formatter> formatter_for(Format format) {
                                : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","severity":%*,"level":"%?","text":"%~"})");
     return formatter;
 }
+
+class RecentSink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    explicit RecentSink(std::size_t most) : most_(most) {}
+    void keep(std::size_t most) {
+        const std::lock_guard held(mutex_);
+        most_ = most;
+        forget_old();
+    }
+    [[nodiscard]] std::vector<RecentLine> lines() {
+        const std::lock_guard held(mutex_);
+        return {lines_.begin(), lines_.end()};
+    }
+
+protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        bytes_ += line.size();
+        lines_.push_back({std::chrono::time_point_cast<WallTime::duration>(message.time), fmt::to_string(line)});
+        forget_old();
+    }
+    void flush_() override {}
+
+private:
+    void forget_old() {
+        for (; bytes_ > most_; lines_.pop_front()) bytes_ -= lines_.front().text.size();
+    }
+
+    std::size_t most_;
+    std::size_t bytes_{0};
+    std::deque<RecentLine> lines_;
+};
+
+RecentSink* recent_sink() {
+    const auto& sinks = spdlog::default_logger_raw()->sinks();
+    for (const auto& sink : sinks)
+        if (auto* const recent = dynamic_cast<RecentSink*>(sink.get())) return recent;
+    return nullptr;
+}
 }  // namespace
 
 std::optional<Level> parse_level(std::string_view text) {
@@ -121,6 +166,19 @@ bool enabled(Level level) { return spdlog::default_logger_raw()->should_log(to_s
 
 void write(Level level, std::string_view text) {
     spdlog::default_logger_raw()->log(to_spdlog(level), spdlog::string_view_t(text.data(), text.size()));
+}
+
+void keep_recent(std::size_t bytes) {
+    if (auto* const there = recent_sink()) return there->keep(bytes);
+    auto& sinks = spdlog::default_logger_raw()->sinks();
+    auto recent = std::make_shared<RecentSink>(bytes);
+    recent->set_formatter(formatter_for(Format::text));
+    sinks.push_back(std::move(recent));
+}
+
+std::vector<RecentLine> recent_lines() {
+    auto* const recent = recent_sink();
+    return recent == nullptr ? std::vector<RecentLine>{} : recent->lines();
 }
 
 }  // namespace skerry::log

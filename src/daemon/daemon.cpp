@@ -1,6 +1,7 @@
 #include "daemon/daemon.hpp"
 
 #include "base/log.hpp"
+#include "base/recent_log.hpp"
 #include "base/task_scope.hpp"
 #include "base/timeout.hpp"
 #include "crypto/crypto.hpp"
@@ -14,6 +15,7 @@
 #include "daemon/listen.hpp"
 #include "daemon/management_api.hpp"
 #include "daemon/modules.hpp"
+#include "daemon/own_log.hpp"
 #include "daemon/unix_server.hpp"
 #include "daemon/watchdog.hpp"
 #include "daemon/workload_api.hpp"
@@ -283,6 +285,7 @@ Task<Result<>> interrupted(Event& stop) {
 }  // namespace
 
 Task<int> run_daemon(Options options, Platform platform, Event& stop) {
+    log::keep_recent(remembered_log);
     auto config = load_config(platform.files, options.config);
     if (config)
         if (const auto fits = check_home(config->home); !fits) config = std::unexpected(fits.error());

@@ -1,6 +1,7 @@
-// Any request target is a log query, or a refusal; never a crash.
+// Any request target is a log query, or a refusal, and any text a time, or none; never a crash.
 #include "daemon/log_query.hpp"
 
+#include "daemon/check/subject.hpp"
 #include "daemon/support_bundle.hpp"
 
 #include <cstddef>
@@ -13,5 +14,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static_cast<void>(skerry::daemon::parse_log_query(request, skerry::WallTime(std::chrono::seconds(1'700'000'000))));
     static_cast<void>(skerry::daemon::parse_log_time(request.target, skerry::WallTime{}));
     static_cast<void>(skerry::daemon::parse_bundle_query(request, skerry::WallTime{}));
+    static_cast<void>(skerry::daemon::parse_http_date(request.target));
     return 0;
 }

@@ -265,7 +265,8 @@ Task<HttpResponse> ManagementApi::support_bundle(Call call) {
                                                        .engine = modules_.engine(),
                                                        .home = config_.home,
                                                        .config = config_.file,
-                                                       .process_uptime = platform_.clock.steady() - started_},
+                                                       .process_uptime = platform_.clock.steady() - started_,
+                                                       .own_log = find_own_log(platform_.files)},
                                                       *options)] { return next(); };
     co_return response;
 }

@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/task_scope.hpp"
 #include "codec/zip.hpp"
+#include "daemon/check/check.hpp"
 #include "daemon/log_query.hpp"
 #include "daemon/system_info.hpp"
 #include "daemon/toml_document.hpp"
@@ -16,6 +17,7 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -29,6 +31,8 @@ constexpr std::size_t piece = 64 * 1024;
 constexpr std::size_t waiting_pieces = 2;
 constexpr std::size_t most_modules = 1'000;
 constexpr std::size_t largest_log = std::size_t{512} * 1024 * 1024;
+
+constexpr Duration time_to_check = std::chrono::seconds(25);
 
 using Pieces = std::shared_ptr<Mailbox<std::string>>;  // both ends may go first
 
@@ -54,6 +58,9 @@ public:
         });
         modules.resize(std::min(modules.size(), most_modules));
         co_await add_modules(modules, listed);
+        co_await add_networks();
+        co_await add_check();
+        co_await add_own_log();
         for (const auto& module : modules) co_await add_log(module.name);
         zip_.finish();
         static_cast<void>(co_await send(0));
@@ -87,12 +94,51 @@ private:
                                      const Result<std::vector<model::ModuleStatus>>& listed) {
         json::array all;
         for (const auto& module : modules) {
-            auto inspected = redacted(daemonapi::to_json(module));
-            co_await add("inspect/" + file_name(module.name) + ".json", json::serialize(inspected));
-            all.push_back(std::move(inspected));
+            all.push_back(redacted(daemonapi::to_json(module)));
+            co_await add_inspection(module.name, all.back().get_object());
         }
         co_await add("modules.json", listed ? json::serialize(all) : listed.error().text);
     }
+
+    [[nodiscard]] Task<> add_inspection(std::string module, json::object ours) {
+        const auto theirs = co_await sources_.engine.describe(module);
+        if (!theirs && theirs.error().code != Errc::unsupported) ours["inspectError"] = theirs.error().text;
+        const json::value inspected = theirs ? json::value(json::array{redacted(*theirs)}) : json::value(ours);
+        co_await add("inspect/" + file_name(module) + ".json", json::serialize(inspected));
+    }
+
+    [[nodiscard]] Task<> add_networks() {
+        const auto networks = co_await sources_.engine.describe_networks();
+        if (!networks && networks.error().code != Errc::unsupported)
+            co_await add("network/error.txt", networks.error().text + "\n");
+        if (!networks) co_return;
+        for (const auto& network : *networks) {
+            const auto* const object = network.if_object();
+            const auto* const name = object == nullptr ? nullptr : object->if_contains("Name");
+            if (name == nullptr || !name->is_string()) continue;
+            co_await add("network/" + file_name(name->get_string()) + ".json",
+                         json::serialize(json::array{redacted(*object)}));
+        }
+    }
+
+    [[nodiscard]] Task<> add_check() {
+        const auto report = co_await run_checks(sources_.platform,
+                                                {.config = sources_.config, .dont_run = {}, .budget = time_to_check});
+        co_await add("check.json", json::serialize(report_json(report)));
+    }
+
+    [[nodiscard]] Task<> add_own_log() {
+        const auto& log = sources_.own_log;
+        if (!zip_.begin("logs/" + file_name(log.name()) + ".txt", sources_.platform.clock.wall())) co_return;
+        // Outlives the call that takes it.
+        const std::function<Task<bool>(std::string)> take = [this](std::string bytes) {
+            return put_text(std::move(bytes));
+        };
+        co_await read_own_log(sources_.platform.executor, sources_.platform.clock, log, options_.since, options_.until,
+                              take);
+    }
+
+    [[nodiscard]] Task<bool> put_text(std::string bytes) { co_return zip_.write(bytes) && co_await send(piece); }
 
     [[nodiscard]] Task<> add_log(std::string module) {
         if (!zip_.begin("logs/" + file_name(module) + "_log.txt", sources_.platform.clock.wall())) co_return;

@@ -84,15 +84,24 @@ json::value redact_text(std::string_view name, std::string_view text) {
     return inner ? json::value(json::serialize(redact(*inner))) : json::value(stars);
 }
 
+// A command line may have a secret in the word after its option: "--password", "x".
+json::array redact_words(std::string_view name, const json::array& words) {
+    json::array out;
+    bool secret_follows = false;
+    for (const auto& word : words) {
+        const auto text = word.is_string() ? std::string_view(word.get_string()) : std::string_view();
+        out.push_back(secret_follows ? json::value(stars) : redact(name, word));
+        secret_follows = text.starts_with('-') && !text.contains('=') &&
+                         sounds_secret(text.substr(std::min(text.find_first_not_of('-'), text.size())));
+    }
+    return out;
+}
+
 json::value redact(std::string_view name, const json::value& value) {
     if (std::ranges::find(free_names, to_lower(name)) != free_names.end()) return hide(value);
     if (const auto* object = value.if_object()) return redact(*object);
     if (const auto* text = value.if_string()) return redact_text(name, *text);
-    if (const auto* array = value.if_array()) {
-        json::array out;
-        for (const auto& item : *array) out.push_back(redact(name, item));
-        return out;
-    }
+    if (const auto* array = value.if_array()) { return redact_words(name, *array); }
     return value;
 }
 

@@ -1,6 +1,8 @@
 #include "daemon/support_bundle.hpp"
 
+#include "base/log.hpp"
 #include "base/random.hpp"
+#include "base/recent_log.hpp"
 #include "model/twin.hpp"
 #include "net/network.hpp"
 #include "sim/temporary_folder.hpp"
@@ -9,6 +11,7 @@
 #include <doctest/doctest.h>
 
 #include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
@@ -33,6 +36,7 @@ std::string framed(std::string_view text) {
 class FakeEngine final : public engine::Engine {
 public:
     std::map<std::string, std::string> logs_of{{"edgeAgent", "agent speaks\n"}, {"sensor", "1\n2\n"}};
+    bool containers{false};
     std::string broken;     // whose log can't be read
     std::size_t repeat{1};  // how often each log is said
     engine::LogOptions asked;
@@ -64,6 +68,22 @@ public:
         for (std::size_t n = 0; n < repeat; ++n, ++said)
             if (!co_await on_frame(framed(logs_of[name]))) break;
         co_return Result<>{};
+    }
+    Task<Result<json::object>> describe(std::string name) override {
+        if (!containers) co_return fail(Errc::unsupported, "");
+        if (name == broken) co_return fail(Errc::unreachable, "the engine is gone");
+        co_return json::object{{"Id", "c0ffee"},
+                               {"Name", "/" + name},
+                               {"Args", json::array{"--token", "hunter2", "-v"}},
+                               {"Config", json::object{{"Env", json::array{"PASS=hunter2"}},
+                                                       {"Labels", json::object{{"net.azure-devices.edge.create-options",
+                                                                                R"({"Env":["PASS=hunter2"]})"}}}}}};
+    }
+    Task<Result<json::array>> describe_networks() override {
+        if (!containers) co_return fail(Errc::unsupported, "");
+        if (!broken.empty()) co_return fail(Errc::unreachable, "the engine is gone");
+        co_return json::array{json::object{{"Name", "azure-iot-edge"}, {"Driver", "bridge"}},
+                              json::object{{"Name", "../up"}}};
     }
     bool owns_process(std::string_view, pid_t) override { return false; }
     std::uint64_t changes() const override { return 0; }
@@ -136,6 +156,44 @@ TEST_CASE("a support bundle has the logs, the modules, the machine and the confi
     CHECK(text(files, "systeminfo.json").contains(R"("server_version":"9")"));
     CHECK(text(files, "resources.json").contains(R"("process_uptime":5)"));
     CHECK(text(files, "config.json").contains(R"("hostname":"h")"));
+}
+
+TEST_CASE("of containers the bundle has what the engine says of them and of the networks, without secrets") {
+    Desk desk;
+    desk.engine.containers = true;
+    desk.begin();
+    const auto files = desk.unpacked();
+    const auto inspected = json::parse(text(files, "inspect/sensor.json")).as_array();
+    CHECK(inspected.at(0).at("Id") == "c0ffee");
+    CHECK(inspected.at(0).at("Args") == json::array{"--token", "****", "-v"});
+    CHECK(inspected.at(0).at("Config").at("Env") == json::array{"PASS=****"});
+    CHECK(json::parse(text(files, "network/azure-iot-edge.json")).at(0).at("Driver") == "bridge");
+    CHECK(files.contains("network/_.._up.json"));
+    CHECK(text(files, "modules.json").contains("an:image"));
+}
+
+TEST_CASE("what the engine does not say is noted in its place") {
+    Desk desk;
+    desk.engine.containers = true;
+    desk.engine.broken = "sensor";
+    desk.begin();
+    const auto files = desk.unpacked();
+    CHECK(text(files, "inspect/sensor.json").contains(R"("inspectError":"the engine is gone")"));
+    CHECK(text(files, "inspect/sensor.json").contains(R"("name":"sensor")"));
+    CHECK(text(files, "network/error.txt") == "the engine is gone\n");
+}
+
+TEST_CASE("without a journal the bundle has what the daemon remembers of its log, within the time that was asked for") {
+    log::keep_recent(1024);
+    log::info("before {}", "the bundle");
+    Desk desk;
+    desk.begin();
+    CHECK(text(desk.unpacked(), "logs/skerry-daemon.txt").contains("[INF] - before the bundle\n"));
+    Desk later;
+    later.begin({.since = SystemClock().wall() + 1h, .until = {}, .edge_runtime_only = false});
+    const auto nothing = text(later.unpacked(), "logs/skerry-daemon.txt");
+    CHECK(nothing.contains("does not write to systemd's journal"));
+    CHECK_FALSE(nothing.contains("before the bundle"));
 }
 
 TEST_CASE("of the runtime only means no module of the user") {

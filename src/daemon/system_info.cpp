@@ -87,26 +87,37 @@ boost::json::object describe_system(storage::Files& files, const boost::json::ob
     return out;
 }
 
-boost::json::object describe_resources(storage::Files& files, const std::filesystem::path& home,
-                                       Duration process_uptime, const boost::json::array& statistics) {
+boost::json::object describe_memory(storage::Files& files) {
     const auto memory = text_of(files, "/proc/meminfo");
     const auto total = meminfo_bytes(memory, "MemTotal");
-    const auto available = meminfo_bytes(memory, "MemAvailable");
+    const auto total_swap = meminfo_bytes(memory, "SwapTotal");
+    return {{"used_ram", total - std::min(meminfo_bytes(memory, "MemAvailable"), total)},
+            {"total_ram", total},
+            {"used_swap", total_swap - std::min(meminfo_bytes(memory, "SwapFree"), total_swap)},
+            {"total_swap", total_swap}};
+}
+
+boost::json::array describe_disks(storage::Files& files, const std::filesystem::path& home) {
+    const auto space = files.space(home);
+    if (!space) return {};
+    return {boost::json::object{{"name", home.native()},
+                                {"available_space", space->available},
+                                {"total_space", space->total},
+                                {"file_system", ""},
+                                {"file_type", "HDD"}}};
+}
+
+boost::json::object describe_resources(storage::Files& files, const std::filesystem::path& home,
+                                       Duration process_uptime, const boost::json::array& statistics) {
+    const auto memory = describe_memory(files);
     const auto cpus = static_cast<double>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
-    boost::json::array disks;
-    if (const auto space = files.space(home))
-        disks.push_back({{"name", home.native()},
-                         {"available_space", space->available},
-                         {"total_space", space->total},
-                         {"file_system", ""},
-                         {"file_type", "HDD"}});
     return {{"host_uptime", static_cast<std::uint64_t>(first_number(text_of(files, "/proc/uptime")))},
             {"process_uptime", std::chrono::duration_cast<std::chrono::seconds>(process_uptime).count()},
             // The load of the last minute: a reading of its own would have to wait.
             {"used_cpu", first_number(text_of(files, "/proc/loadavg")) / cpus * 100},
-            {"used_ram", total - std::min(available, total)},
-            {"total_ram", total},
-            {"disks", std::move(disks)},
+            {"used_ram", memory.at("used_ram")},
+            {"total_ram", memory.at("total_ram")},
+            {"disks", describe_disks(files, home)},
             {"docker_stats", boost::json::serialize(statistics)}};
 }
 

@@ -19,6 +19,11 @@ namespace skerry::daemon {
 [[nodiscard]] boost::json::object describe_resources(storage::Files& files, const std::filesystem::path& home,
                                                      Duration process_uptime, const boost::json::array& statistics);
 
+// In bytes: used_ram, total_ram, used_swap, total_swap.
+[[nodiscard]] boost::json::object describe_memory(storage::Files& files);
+// The one that `home` is on; none when it can't be asked.
+[[nodiscard]] boost::json::array describe_disks(storage::Files& files, const std::filesystem::path& home);
+
 // The value of KEY=value or KEY="value" in /etc/os-release; empty when absent. Pure.
 [[nodiscard]] std::string os_release_value(std::string_view text, std::string_view key);
 // A line "Name:   123 kB" of /proc/meminfo in bytes; 0 when absent. Pure.

@@ -78,6 +78,15 @@ public:
     // What modules use, as Docker's statistics; one object per running module that can be measured.
     [[nodiscard]] virtual Task<Result<boost::json::array>> statistics() = 0;
 
+    // What the engine itself tells of a module, and of all its networks: whole, secrets and all; for those who look for
+    // faults. Errc::unsupported where the engine has no description of its own.
+    [[nodiscard]] virtual Task<Result<boost::json::object>> describe(std::string) {
+        co_return fail(Errc::unsupported, "this engine has no description of a module");
+    }
+    [[nodiscard]] virtual Task<Result<boost::json::array>> describe_networks() {
+        co_return fail(Errc::unsupported, "this engine has no networks");
+    }
+
     // A listening socket that the module sees as /var/run/iotedge/<file>, and that outlives the daemon where it can:
     // then this is the very socket of a module that runs. The descriptor is the caller's. Ask for a module that exists.
     [[nodiscard]] virtual Result<int> listener(const std::string& name, const std::string& file) = 0;

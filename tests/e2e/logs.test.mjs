@@ -1,11 +1,11 @@
 // Direct methods of the agent, as a service calls them: logs as an answer and as blobs, restarts, the state of a task.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import zlib from 'node:zlib';
-import { withWorld, until } from './world.mjs';
+import { skerry, withWorld, until } from './world.mjs';
 import { BlobServer } from './blobs.mjs';
 
 // The entries of a zip archive, as Python's library reads them.
@@ -152,6 +152,45 @@ test('UploadModuleLogs writes blobs over HTTPS; RestartModule restarts', async (
   });
 });
 
+// What somebody at the device does and sees.
+function bundleForPeople(world) {
+  const host = `unix://${world.management}`;
+  const ask = (...args) => spawnSync(skerry, ['support-bundle', ...args],
+    { cwd: world.root, timeout: 60000, env: { IOTEDGE_HOST: host, ...process.env } });
+  const folder = path.join(world.root, 'bundles-of-people');
+  fs.mkdirSync(folder);
+  const file = path.join(folder, 'bundle.zip');
+  const quiet = ask('-q', '-o', file, '--edge-runtime-only');
+  assert.deepEqual([quiet.status, `${quiet.stdout}${quiet.stderr}`], [0, '']);
+  assert.ok('logs/edgeAgent_log.txt' in unzip(fs.readFileSync(file)));
+  assert.equal(fs.statSync(file).mode & 0o777, 0o600);
+  fs.writeFileSync(file, 'before');
+  assert.match(`${ask('-o', file, '-e').stdout}`, /^Wrote the support bundle to .*bundle\.zip \(\d+ (bytes|KB)\)\n$/);
+  assert.ok('check.json' in unzip(fs.readFileSync(file)));
+  assert.ok('check.json' in unzip(ask('-e', '-o', '-').stdout));
+  const unnamed = /support_bundle_\d{4}(_\d\d){5}_UTC\.zip/.exec(`${ask('-e').stdout}`)[0];
+  assert.ok(fs.existsSync(path.join(world.root, unnamed)));
+
+  // Refusals say why, and leave what was there.
+  fs.writeFileSync(file, 'before');
+  const refused = (pattern, ...args) => {
+    const { status, stderr } = ask(...args);
+    assert.equal(status, 1);
+    assert.match(`${stderr}`, pattern);
+  };
+  refused(/invalid parameter: since/, '-o', file, '--since', 'never');
+  refused(/is a folder/, '-o', folder);
+  refused(/can't write .*No such file or directory/, '-o', path.join(folder, 'no', 'bundle.zip'));
+  refused(/none\.sock/, '-o', file, '-H', 'unix:///none.sock');
+  assert.equal(fs.readFileSync(file, 'utf8'), 'before');
+  assert.deepEqual(fs.readdirSync(folder), ['bundle.zip']);
+
+  const config = path.join(world.root, 'config.toml');
+  const checked = spawnSync(skerry, ['check', '-c', config, '--dont-run', 'hostname'], { encoding: 'utf8' });
+  assert.equal(checked.status, 0, checked.stdout);
+  assert.match(checked.stdout, /√ the hub or parent can be reached by MQTT - OK/);
+}
+
 test('UploadSupportBundle writes a zip archive of logs, modules and configuration, without secrets', async () => {
   await speaking('bundle', async ({ world, tls, call }) => {
     const config = path.join(world.root, 'config.toml');
@@ -185,6 +224,12 @@ test('UploadSupportBundle writes a zip archive of logs, modules and configuratio
       assert.equal(JSON.parse(files['systeminfo.json']).osType, 'linux');
       assert.ok(JSON.parse(files['resources.json']).total_ram > 0);
       assert.equal(JSON.parse(files['config.json']).hostname, world.hostname);
+      // Found out by the daemon itself, in this process.
+      const { checks, additional_info: info } = JSON.parse(files['check.json']);
+      for (const id of ['aziot-edged-config-well-formed', 'connect-management-uri', 'host-connect-iothub-https',
+        'host-connect-iothub-mqtt', 'modules-running']) assert.deepEqual([id, checks[id].result], [id, 'ok'], files['check.json']);
+      assert.ok(info.system_info.total_ram > 0);
+      assert.match(files['logs/skerry-daemon.txt'], /\[INF\] - the daemon is ready: device edge-1/);
       for (const [name, text] of Object.entries(files)) {
         assert.ok(!text.includes(key) && !text.includes('hunter2'), `${name} has a secret`);
       }
@@ -192,17 +237,13 @@ test('UploadSupportBundle writes a zip archive of logs, modules and configuratio
       storage.blobs.clear();
       assert.equal((await upload({ edgeRuntimeOnly: true, since: '1h' })).status, 'Completed');
       const few = Object.keys(unzip(storage.find(/support-bundle/).body)).filter((name) => name.startsWith('logs/'));
-      assert.deepEqual(few.sort(), ['logs/edgeAgent_log.txt', 'logs/edgeHub_log.txt']);
+      assert.deepEqual(few.sort(), ['logs/edgeAgent_log.txt', 'logs/edgeHub_log.txt', 'logs/skerry-daemon.txt']);
       assert.equal((await upload({ since: 'yesterday-ish' })).status, 'Failed');
       assert.equal(call('UploadSupportBundle', { schemaVersion: '1.0' }).status, 400);
       assert.deepEqual(storage.complaints, []);
     } finally {
       storage.close();
     }
-    const file = path.join(world.root, 'bundle.zip');
-    world.cli('support-bundle', '-q', '-o', file, '--edge-runtime-only', '-H', `unix://${world.management}`);
-    assert.ok('logs/edgeAgent_log.txt' in unzip(fs.readFileSync(file)));
-    assert.throws(() => world.cli('support-bundle', '-o', `${file}.bad`, '--since', 'never', '-H', `unix://${world.management}`));
-    assert.ok(!fs.existsSync(`${file}.bad`) && !fs.existsSync(`${file}.bad.part`));
+    bundleForPeople(world);
   });
 });

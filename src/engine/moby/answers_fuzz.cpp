@@ -16,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static_cast<void>(parse_containers(text));
     static_cast<void>(parse_created(text));
     static_cast<void>(has_network(text, "n"));
+    static_cast<void>(network_ids(text));
     static_cast<void>(parse_image(text));
     static_cast<void>(parse_images(text));
     static_cast<void>(parse_images_in_use(text));

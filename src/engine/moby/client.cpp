@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr std::size_t largest_answer = 8 * 1024 * 1024;
+constexpr std::size_t most_networks = 100;
 constexpr Duration usual_limit = 60s;
 constexpr Duration stall_limit = 10min;
 
@@ -240,6 +241,31 @@ Task<Result<Container>> Client::inspect(std::string name) {
     const auto response = co_await get(container_path(name, "/json"));
     if (!response) co_return std::unexpected(response.error());
     co_return parse_container(response->body);
+}
+
+Task<Result<json::object>> Client::describe(std::string id) {
+    const auto response = co_await get(container_path(id, "/json"));
+    if (!response) co_return std::unexpected(response.error());
+    co_return model::parse_object(response->body);
+}
+
+// The list lacks who is on a network; one that went meanwhile is left out.
+Task<Result<json::array>> Client::describe_networks() {
+    const auto listed = co_await get("/networks");
+    if (!listed) co_return std::unexpected(listed.error());
+    const auto ids = network_ids(listed->body);
+    if (!ids) co_return std::unexpected(ids.error());
+    json::array all;
+    for (const auto& id : *ids) {
+        if (all.size() == most_networks) break;
+        const auto response = co_await get("/networks/" + percent_encode(id));
+        if (!response && response.error().code == Errc::not_found) continue;
+        if (!response) co_return std::unexpected(response.error());
+        auto network = model::parse_object(response->body);
+        if (!network) co_return std::unexpected(network.error());
+        all.push_back(std::move(*network));
+    }
+    co_return all;
 }
 
 Task<Result<std::vector<ListedContainer>>> Client::containers() {

@@ -11,6 +11,7 @@
 #include "engine/moby/shapes.hpp"
 #include "net/http.hpp"
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include <filesystem>
@@ -50,6 +51,10 @@ public:
     // By id, as all that follows. Kills it if it runs; its anonymous volumes go, too.
     [[nodiscard]] Task<Result<>> remove(std::string name);
     [[nodiscard]] Task<Result<Container>> inspect(std::string name);
+    // The same as the engine says it, whole.
+    [[nodiscard]] Task<Result<boost::json::object>> describe(std::string id);
+    // Likewise every network, ours or not: 100 at most.
+    [[nodiscard]] Task<Result<boost::json::array>> describe_networks();
     // All of ours, running or not.
     [[nodiscard]] Task<Result<std::vector<ListedContainer>>> containers();
     [[nodiscard]] Task<Result<boost::json::object>> statistics(std::string name);

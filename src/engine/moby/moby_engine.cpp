@@ -66,6 +66,8 @@ public:
     std::uint64_t changes() const override { return changes_; }
     Task<> wait_change(std::uint64_t seen) override;
     Task<Result<json::array>> statistics() override;
+    Task<Result<json::object>> describe(std::string name) override;
+    Task<Result<json::array>> describe_networks() override { return client_.describe_networks(); }
     json::object info() const override { return {{"server_version", version_.server}}; }
     Result<int> listener(const std::string& name, const std::string& file) override;
     Result<std::optional<fs::path>> storage(const std::string& name) override;
@@ -321,6 +323,14 @@ Task<Result<model::ModuleStatus>> Moby::inspect(std::string name) {
     auto container = co_await look_at(name);
     if (!container) co_return fail(container.error().while_doing(doing("inspecting", name)));
     co_return std::move(container->status);
+}
+
+Task<Result<json::object>> Moby::describe(std::string name) {
+    const auto id = co_await id_of(name);
+    if (!id) co_return fail(id.error().while_doing(doing("describing", name)));
+    auto described = co_await client_.describe(*id);
+    if (!described) co_return fail(described.error().while_doing(doing("describing", name)));
+    co_return described;
 }
 
 Task<Result<>> Moby::logs(std::string name, LogOptions options, std::function<Task<bool>(std::string)> on_frame) {

@@ -279,6 +279,20 @@ Result<bool> has_network(std::string_view body, std::string_view name) {
     });
 }
 
+Result<std::vector<std::string>> network_ids(std::string_view body) {
+    const auto list = parse_an_array(body, "a list of networks");
+    if (!list) return std::unexpected(list.error());
+    std::vector<std::string> ids;
+    for (const auto& entry : *list) {
+        const auto* const object = entry.if_object();
+        if (object == nullptr) continue;
+        auto id = text_at(*object, "Id");
+        if (id.empty()) id = text_at(*object, "id");
+        if (!id.empty()) ids.push_back(std::move(id));
+    }
+    return ids;
+}
+
 Result<Version> parse_version(std::string_view body) {
     const auto object = parse_an_object(body, "a version");
     if (!object) return std::unexpected(object.error());

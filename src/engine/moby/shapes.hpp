@@ -82,6 +82,9 @@ struct ContainerEvent {
 // GET /networks: whether one has exactly this name (the engine's own filter takes parts of names).
 [[nodiscard]] Result<bool> has_network(std::string_view body, std::string_view name);
 
+// The same list's ids.
+[[nodiscard]] Result<std::vector<std::string>> network_ids(std::string_view body);
+
 struct Version {
     std::string server;  // "20.10.24"
     std::string api;     // "1.41"

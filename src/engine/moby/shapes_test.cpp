@@ -164,6 +164,9 @@ TEST_CASE("a network counts only by its whole name") {
     CHECK(has_network(list, "azure-iot-edge").value());
     CHECK_FALSE(has_network(R"([{"Name":"my-azure-iot-edge-2"}])", "azure-iot-edge").value());
     CHECK_FALSE(has_network("{}", "azure-iot-edge"));
+    CHECK(network_ids(R"([{"Name":"a","Id":"1"},{"name":"b","id":"2"},7,{"Name":"c"}])").value() ==
+          std::vector<std::string>{"1", "2"});
+    CHECK_FALSE(network_ids("{}"));
 }
 
 TEST_CASE("the API version spoken is 1.41, or the engine's own that is nearest") {

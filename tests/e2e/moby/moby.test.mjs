@@ -1,5 +1,6 @@
 // The main job on a real container engine: agent, hub, sensor and filter as containers, the daemon beside them.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
@@ -25,6 +26,23 @@ async function startAll(world) {
   await world.untilRunning(...everybody);
 }
 const idOf = async (world, name) => (await world.engine.inspect(name)).Id;
+
+// What the engine says is in the support bundle, but for secrets.
+async function bundleOf(world) {
+  const archive = path.join(world.root, 'bundle.zip');
+  world.cli('support-bundle', '-q', '-o', archive, '-H', `unix://${world.management}`);
+  const program = 'import sys,json,zipfile\nz=zipfile.ZipFile(sys.argv[1])\nassert z.testzip() is None\n' +
+    'print(json.dumps({n:z.read(n).decode("utf-8","replace") for n in z.namelist()}))';
+  const files = JSON.parse(execFileSync('python3', ['-c', program, archive], { encoding: 'utf8', maxBuffer: 1 << 28 }));
+  const [hub] = JSON.parse(files['inspect/edgeHub.json']);
+  assert.equal(hub.Id, await idOf(world, 'edgeHub'));
+  assert.ok(hub.Config.Env.every((one) => one.endsWith('=****')));
+  const [network] = JSON.parse(files['network/azure-iot-edge.json']);
+  assert.ok(Object.values(network.Containers).some(({ Name }) => Name === 'edgeHub'));
+  const { checks, additional_info: info } = JSON.parse(files['check.json']);
+  assert.equal(checks['container-engine-uri'].result, 'ok');
+  assert.match(info.docker_version, /^\d+\.\d+/);
+}
 
 test('sensor, filter and hub as containers: all that was sent arrives, and the containers are as documented', async () => {
   await withContainers('moby', async (world) => {
@@ -54,6 +72,7 @@ test('sensor, filter and hub as containers: all that was sent arrives, and the c
     assert.match(info.server_version, /^\d+\.\d+/);
     const { body: resources } = await world.request('GET', '/systeminfo/resources');
     assert.equal(JSON.parse(resources.docker_stats).length, 4);
+    await bundleOf(world);
   });
 });
 
