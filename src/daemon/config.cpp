@@ -286,8 +286,8 @@ void note_without_effect(Config& config, const Section& document) {
         if (!document.object(key).empty())
             config.warnings.push_back(std::string(key) + ": has no effect in this build");
     }
-    for (const auto* key : {"auto_reprovisioning_mode", "additional_info"})
-        if (document.text(key)) config.warnings.push_back(std::string(key) + ": has no effect in this build");
+    if (document.text("auto_reprovisioning_mode"))
+        config.warnings.emplace_back("auto_reprovisioning_mode: has no effect in this build");
     static_cast<void>(document.flag("prefer_module_identity_cache"));  // the cache always comes first
     for (const auto* key : {"cloud_timeout_sec", "cloud_retries"})
         static_cast<void>(document.integer(key, 0, 100'000));  // calls have limits of their own
@@ -318,6 +318,7 @@ Result<Config> parse_config(std::string_view toml, std::string_view host_name) {
     if (!config.parent_hostname.empty() && !is_host_name(config.parent_hostname))
         document.complain("parent_hostname", "is no host name");
     config.trust_bundle = file_of(document, "trust_bundle_cert");
+    config.additional_info = file_of(document, "additional_info");
     config.imported_master_key = file_of(document, "imported_master_encryption_key");
     read_provisioning(config, document);
     read_agent(config, document);

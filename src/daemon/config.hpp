@@ -46,6 +46,7 @@ struct Config {
     std::optional<std::filesystem::path> device_key_file;  // base64, or raw bytes
     std::optional<std::filesystem::path> trust_bundle;
     std::optional<std::filesystem::path> imported_master_key;
+    std::optional<std::filesystem::path> additional_info;  // TOML; its keys are told with GET /systeminfo
 
     model::ModuleSpec agent;
     std::string management_uri{"unix:///var/run/iotedge/mgmt.sock"};     // what clients connect to

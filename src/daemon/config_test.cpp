@@ -198,6 +198,7 @@ TEST_CASE("a bad key is refused with its path and the reason") {
         {"hostname = 5\n" + whole, "hostname: must be a string"},
         {"hostname = \"a b\"\n" + whole, "hostname: is no host name"},
         {"trust_bundle_cert = \"http://x\"\n" + whole, "trust_bundle_cert: must be file:///path"},
+        {"additional_info = \"info.toml\"\n" + whole, "additional_info: must be file:///path"},
         {agent + connection + "\"HostName=h;DeviceId=d\"", "provisioning.connection_string: "},
         {agent + connection + "\"HostName=h;DeviceId=d;ModuleId=m;SharedAccessKey=c2VjcmV0\"", "must be a device's"},
         {agent + "[provisioning]\nsource = \"dps\"",

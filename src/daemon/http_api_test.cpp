@@ -2,10 +2,13 @@
 
 #include "daemon/log_query.hpp"
 #include "daemon/system_info.hpp"
+#include "sim/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
 
 #include <boost/json/value.hpp>
+
+#include <fstream>
 
 using namespace skerry;
 using namespace skerry::daemon;
@@ -97,5 +100,20 @@ TEST_CASE("the machine is described from its files") {
     CHECK(system.at("cpus").get_int64() > 0);
     CHECK(system.at("total_memory").to_number<std::uint64_t>() > 0);
     CHECK(system.at("server_version") == "x");
-    CHECK(describe_resources(*files, "/", 5s, {}).at("process_uptime") == 5);
+    sim::TemporaryFolder folder;
+    std::ofstream(folder / "info.toml") << "osType = \"other\"\nsite = \"pier 7\"\n[rack]\nunit = 3\n";
+    auto more = system;
+    CHECK(add_info(*files, folder / "info.toml", more));
+    CHECK(more.at("osType") == "linux");
+    CHECK(more.at("site") == "pier 7");
+    CHECK(more.at("rack").at("unit") == 3);
+    std::ofstream(folder / "info.toml") << "osType = ";
+    CHECK(add_info(*files, folder / "info.toml", more).error().code == Errc::malformed);
+    CHECK(add_info(*files, folder / "none.toml", more).error().code == Errc::not_found);
+    CpuMeter processors;
+    const auto resources = describe_resources(*files, "/", 5s, processors, {});
+    CHECK(resources.at("process_uptime") == 5);
+    CHECK(resources.at("used_cpu").as_double() > 0);
+    CHECK(resources.at("used_cpu").as_double() <= 100);
+    CHECK_FALSE(resources.at("disks").as_array().empty());
 }

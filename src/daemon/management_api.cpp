@@ -242,13 +242,19 @@ Task<HttpResponse> ManagementApi::delete_identity(Call call) {
 }
 
 Task<HttpResponse> ManagementApi::system_info(Call) {
-    co_return daemon::answer(200, describe_system(platform_.files, modules_.engine().info()));
+    auto system = describe_system(platform_.files, modules_.engine().info());
+    if (config_.additional_info) {
+        const auto added = add_info(platform_.files, *config_.additional_info, system);
+        if (!added) log::warn("additional_info: {}", added.error().text);
+    }
+    co_return daemon::answer(200, std::move(system));
 }
 
 Task<HttpResponse> ManagementApi::system_resources(Call) {
     const auto statistics = co_await modules_.engine().statistics();
     if (!statistics) log::warn("{}", statistics.error().text);
-    co_return daemon::answer(200, describe_resources(platform_.files, config_.home, platform_.clock.steady() - started_,
+    const auto uptime = platform_.clock.steady() - started_;
+    co_return daemon::answer(200, describe_resources(platform_.files, config_.home, uptime, processors_,
                                                      statistics.value_or(json::array{})));
 }
 

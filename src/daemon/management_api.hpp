@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/event.hpp"
+#include "daemon/cpu_use.hpp"
 #include "daemon/http_api.hpp"
 #include "daemon/identities.hpp"
 #include "daemon/modules.hpp"
@@ -59,6 +60,7 @@ private:
     AgentTrial& trial_;
     Event& reprovision_;
     SteadyTime started_;
+    CpuMeter processors_;
     std::array<std::weak_ptr<void>, 2> bundles_;  // that are being sent
     std::size_t waiting_{0};                      // for another list of modules
     TaskScope scope_;

@@ -83,8 +83,10 @@ private:
         auto& files = sources_.platform.files;
         co_await add("systeminfo.json", json::serialize(describe_system(files, sources_.engine.info())));
         const auto statistics = co_await sources_.engine.statistics();
-        co_await add("resources.json", json::serialize(describe_resources(files, sources_.home, sources_.process_uptime,
-                                                                          statistics.value_or(json::array{}))));
+        CpuMeter since_boot;
+        co_await add("resources.json",
+                     json::serialize(describe_resources(files, sources_.home, sources_.process_uptime, since_boot,
+                                                        statistics.value_or(json::array{}))));
         const auto text = storage::read_file(files, sources_.config);
         const auto config = text ? parse_toml(*text) : Result<json::object>(fail(text.error()));
         co_await add("config.json", config ? json::serialize(redacted(*config)) : config.error().text);

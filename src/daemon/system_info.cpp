@@ -1,5 +1,9 @@
 #include "daemon/system_info.hpp"
 
+#include "daemon/disks.hpp"
+#include "daemon/proc_text.hpp"
+#include "daemon/toml_document.hpp"
+
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
@@ -12,18 +16,6 @@
 namespace skerry::daemon {
 
 namespace {
-// Files of /proc and /sys tell no size: they are read in one piece of at most 64 KB.
-std::string text_of(storage::Files& files, const char* path) {
-    auto file = files.open(path, storage::Files::Mode::read);
-    std::string text;
-    if (!file) return text;
-    const auto got = (*file)->read_at(0, 64 * 1024, text);
-    if (!got) return {};
-    text.resize(*got);
-    while (text.ends_with('\n')) text.pop_back();
-    return text;
-}
-
 // The first number of a text like "12345.67 890".
 double first_number(std::string_view text) {
     double value = 0;
@@ -32,7 +24,7 @@ double first_number(std::string_view text) {
 }
 
 std::string virtualized(storage::Files& files) {
-    const auto cpu = text_of(files, "/proc/cpuinfo");
+    const auto cpu = proc_text(files, "/proc/cpuinfo");
     if (cpu.empty()) return "unknown";
     return cpu.find(" hypervisor") != cpu.npos || files.exists("/.dockerenv") ? "yes" : "no";
 }
@@ -64,7 +56,7 @@ std::uint64_t meminfo_bytes(std::string_view text, std::string_view name) {
 boost::json::object describe_system(storage::Files& files, const boost::json::object& engine) {
     utsname kernel{};
     ::uname(&kernel);
-    const auto release = text_of(files, "/etc/os-release");
+    const auto release = proc_text(files, "/etc/os-release");
     boost::json::object out{
         {"osType", "linux"},
         {"kernel_name", kernel.sysname},
@@ -76,10 +68,10 @@ boost::json::object describe_system(storage::Files& files, const boost::json::ob
         {"operating_system_build", os_release_value(release, "BUILD_ID")},
         {"architecture", kernel.machine},
         {"cpus", ::sysconf(_SC_NPROCESSORS_ONLN)},
-        {"total_memory", meminfo_bytes(text_of(files, "/proc/meminfo"), "MemTotal")},
+        {"total_memory", meminfo_bytes(proc_text(files, "/proc/meminfo"), "MemTotal")},
         {"virtualized", virtualized(files)},
-        {"product_name", text_of(files, "/sys/class/dmi/id/product_name")},
-        {"system_vendor", text_of(files, "/sys/class/dmi/id/sys_vendor")},
+        {"product_name", proc_text(files, "/sys/class/dmi/id/product_name")},
+        {"system_vendor", proc_text(files, "/sys/class/dmi/id/sys_vendor")},
         {"version", "1.5.0"},
         {"provisioning", {{"type", "manual"}, {"dynamicReprovisioning", false}, {"alwaysReprovisionOnStartup", false}}},
     };
@@ -87,8 +79,17 @@ boost::json::object describe_system(storage::Files& files, const boost::json::ob
     return out;
 }
 
+Result<> add_info(storage::Files& files, const std::filesystem::path& file, boost::json::object& system) {
+    const auto text = storage::read_file(files, file);
+    if (!text) return fail(text.error());
+    auto info = parse_toml(*text);
+    if (!info) return fail(info.error().while_doing("reading " + file.native()));
+    for (auto& [key, value] : *info) system.emplace(key, std::move(value));
+    return {};
+}
+
 boost::json::object describe_memory(storage::Files& files) {
-    const auto memory = text_of(files, "/proc/meminfo");
+    const auto memory = proc_text(files, "/proc/meminfo");
     const auto total = meminfo_bytes(memory, "MemTotal");
     const auto total_swap = meminfo_bytes(memory, "SwapTotal");
     return {{"used_ram", total - std::min(meminfo_bytes(memory, "MemAvailable"), total)},
@@ -97,24 +98,15 @@ boost::json::object describe_memory(storage::Files& files) {
             {"total_swap", total_swap}};
 }
 
-boost::json::array describe_disks(storage::Files& files, const std::filesystem::path& home) {
-    const auto space = files.space(home);
-    if (!space) return {};
-    return {boost::json::object{{"name", home.native()},
-                                {"available_space", space->available},
-                                {"total_space", space->total},
-                                {"file_system", ""},
-                                {"file_type", "HDD"}}};
-}
-
 boost::json::object describe_resources(storage::Files& files, const std::filesystem::path& home,
-                                       Duration process_uptime, const boost::json::array& statistics) {
+                                       Duration process_uptime, CpuMeter& processors,
+                                       const boost::json::array& statistics) {
     const auto memory = describe_memory(files);
-    const auto cpus = static_cast<double>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
-    return {{"host_uptime", static_cast<std::uint64_t>(first_number(text_of(files, "/proc/uptime")))},
+    const auto ticks = read_cpu_time(proc_text(files, "/proc/stat"));
+    const auto used = ticks ? processors.used_until(*ticks) : std::nullopt;
+    return {{"host_uptime", static_cast<std::uint64_t>(first_number(proc_text(files, "/proc/uptime")))},
             {"process_uptime", std::chrono::duration_cast<std::chrono::seconds>(process_uptime).count()},
-            // The load of the last minute: a reading of its own would have to wait.
-            {"used_cpu", first_number(text_of(files, "/proc/loadavg")) / cpus * 100},
+            {"used_cpu", used.value_or(-1)},
             {"used_ram", memory.at("used_ram")},
             {"total_ram", memory.at("total_ram")},
             {"disks", describe_disks(files, home)},

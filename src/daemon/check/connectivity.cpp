@@ -38,7 +38,7 @@ Task<Result<Outcome>> daemon_answers(Subject& subject) {
     if (!client) co_return fail(client.error().while_doing("connect.management_uri"));
     auto modules = co_await (*client)->list_modules();
     if (!modules) co_return fail(modules.error().while_doing("connect.management_uri " + uri));
-    subject.modules = std::move(*modules);
+    subject.modules = std::move(modules->modules);
     co_return Outcome{};
 }
 

@@ -1,5 +1,6 @@
 #include "base/timeout.hpp"
 #include "daemon/check/subject.hpp"
+#include "daemon/disks.hpp"
 #include "daemon/system_info.hpp"
 
 #include <boost/json/array.hpp>
