@@ -35,7 +35,7 @@ TEST_CASE("a desired patch merges, removes nulls, counts up, and is pushed with 
     CHECK(test.twins.find(id("d1")).value().desired.values == changed.twin.desired.values);
 }
 
-TEST_CASE("a replacement pushes the whole new section; system members that come back are ignored") {
+TEST_CASE("a replacement pushes the whole new section and what is gone; system members that come back are ignored") {
     TestStores test;
     test.device("d1");
     patch(test, "d1", R"({"a":1})");
@@ -43,7 +43,7 @@ TEST_CASE("a replacement pushes the whole new section; system members that come 
                              .change(id("d1"), {.desired = object(R"({"b":2,"n":null,"$version":77,"$metadata":{}})")},
                                      ChangeKind::replace, {})
                              .value();
-    CHECK(changed.update->patch == object(R"({"b":2,"$version":3})"));
+    CHECK(changed.update->patch == object(R"({"a":null,"b":2,"$version":3})"));
     CHECK(service_view(changed.twin.desired).at("$metadata").as_object().contains("b"));
     CHECK_FALSE(service_view(changed.twin.desired).at("$metadata").as_object().contains("a"));
 }
