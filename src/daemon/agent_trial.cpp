@@ -35,6 +35,19 @@ std::string text_in(const json::object& object, std::string_view name) {
     return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+void set_label(model::ModuleSpec& spec, std::string_view name, std::string value) {
+    auto& labels = spec.create_options["Labels"];
+    if (!labels.is_object()) labels.emplace_object();
+    labels.get_object()[name] = std::move(value);
+}
+
+json::object with_image(json::object stored, const std::string& image) {
+    auto spec = daemonapi::parse_module_spec(stored);
+    if (!spec || image.empty()) return stored;
+    set_label(*spec, image_label, image);
+    return kept(std::move(*spec));
+}
+
 // The label that says what the failed one was made of.
 std::string mark_of(const json::object& spec) {
     const auto parsed = daemonapi::parse_module_spec(spec);
@@ -75,8 +88,8 @@ void AgentTrial::made(const model::ModuleSpec& spec) {
     save();
 }
 
-void AgentTrial::replaced(const model::ModuleSpec& next) {
-    if (!trial_) previous_ = std::move(current_);
+void AgentTrial::replaced(const model::ModuleSpec& next, const std::string& image) {
+    if (!trial_) previous_ = with_image(std::move(current_), image);
     current_ = kept(next);
     trial_ = Trial{};
     trial_->begun = false;
@@ -163,9 +176,7 @@ std::optional<model::ModuleSpec> AgentTrial::previous(const std::string& reason,
                              {"reason", reason},
                              {"log", log.substr(log.size() - std::min(log.size(), longest_log))}};
     if (!spec) return std::nullopt;
-    auto& labels = spec->create_options["Labels"];
-    if (!labels.is_object()) labels.emplace_object();
-    labels.get_object()[brought_back_label] = json::serialize(label);
+    set_label(*spec, brought_back_label, json::serialize(label));
     spec->pull_policy = model::PullPolicy::never;
     return std::move(*spec);
 }

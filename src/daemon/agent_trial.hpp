@@ -27,7 +27,8 @@
 namespace skerry::daemon {
 
 inline constexpr std::string_view brought_back_label = "net.skerry.brought-back";
-inline constexpr std::string_view spec_label = "net.skerry.spec";  // the agent's own mark of what a module is made of
+inline constexpr std::string_view image_label = "net.skerry.image";  // the id of the image that it is to have again
+inline constexpr std::string_view spec_label = "net.skerry.spec";    // the agent's own mark of what a module is made of
 
 class AgentTrial {
 public:
@@ -39,8 +40,9 @@ public:
 
     // The agent was made of that by the daemon itself: nothing to prove.
     void made(const model::ModuleSpec& spec);
-    // It is about to be replaced; `previous()` is what runs now, unless that has not proved itself either.
-    void replaced(const model::ModuleSpec& next);
+    // It is about to be replaced; `previous()` is what runs now, unless that has not proved itself either. `image`: the
+    // id of what runs now is made of, for its tag may be moved.
+    void replaced(const model::ModuleSpec& next, const std::string& image = {});
     // The replacement could not even begin; what was there is there still.
     void undone();
     // What is there from now on is the new one.

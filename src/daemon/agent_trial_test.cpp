@@ -124,6 +124,17 @@ TEST_CASE("what comes back is the last one that was good, with a label that says
     CHECK(desk.trial->judge().kind == Kind::none);
 }
 
+TEST_CASE("what comes back has the image that it had, also after the daemon has been killed") {
+    Desk desk;
+    desk.trial->made(agent("agent:1"));
+    desk.trial->replaced(agent("agent:2"), "sha256:1");
+    desk.boot();
+    desk.trial->replaced(agent("agent:3"), "sha256:2");  // the second one had not proved itself
+    const auto back = desk.trial->previous("it crashed", "").value();
+    CHECK(back.image == "agent:1");
+    CHECK(back.create_options.at("Labels").as_object().at(image_label) == "sha256:1");
+}
+
 TEST_CASE("a trial goes on after the daemon has been killed") {
     Desk desk;
     desk.update();

@@ -205,9 +205,10 @@ Task<Result<>> Modules::remove_served(std::string name) {
 Task<Result<>> Modules::update(model::ModuleSpec spec, bool start) {
     const auto guard = co_await locks_.lock(spec.name);
     const auto name = spec.name;
-    if (const auto there = co_await engine_.inspect(name); !there) co_return std::unexpected(there.error());
+    const auto there = co_await engine_.inspect(name);
+    if (!there) co_return std::unexpected(there.error());
     if (const auto ready = co_await engine_.prepare(spec); !ready) co_return ready;
-    if (name == agent_name) trial_.replaced(spec);
+    if (name == agent_name) trial_.replaced(spec, there->image_hash);
     if (const auto removed = co_await remove_served(name); !removed) {
         if (name == agent_name) trial_.undone();
         co_return removed;

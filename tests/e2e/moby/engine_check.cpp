@@ -237,6 +237,40 @@ TEST_CASE("a module that ignores the wish to stop is killed after its grace") {
     });
 }
 
+TEST_CASE("a module that was given longer to stop gets it") {
+    run([](World& world, Engine& engine) -> Task<> {
+        const auto* const script = "trap 'sleep 3; exit 5' TERM; while :; do sleep 0.1; done";
+        require_done(co_await engine.create(world.spec("patient", script, R"({"StopTimeout":20})")));
+        require_done(co_await engine.start("patient"));
+        require_done(co_await engine.stop("patient", 1s));
+        CHECK((co_await engine.inspect("patient"))->exit_code == 5);
+    });
+}
+
+TEST_CASE("what the engine would refuse of a module that exists is known before that is touched, and leaves nothing") {
+    run([](World& world, Engine& engine) -> Task<> {
+        require_done(co_await engine.create(world.spec("kept", "sleep 1000")));
+        require_done(co_await engine.start("kept"));
+        const auto id = (co_await world.raw("/containers/kept/json")).at("Id");
+        const auto containers = (co_await world.raw("/info")).at("Containers");
+        const auto wrong = co_await engine.prepare(world.spec("kept", "sleep 1000", R"({"Hostname":7})"));
+        REQUIRE_FALSE(wrong);
+        CHECK(wrong.error().text.find("kept") != std::string::npos);
+        if (!is_podman()) {
+            const auto little = world.spec("kept", "sleep 1000", R"({"labels":{"a":"b"},"HostConfig":{"Memory":1}})");
+            const auto refused = co_await engine.prepare(little);
+            REQUIRE_FALSE(refused);
+            CHECK(refused.error().code == Errc::malformed);
+            CHECK(refused.error().text.find("memory") != std::string::npos);
+        }
+        require_done(co_await engine.prepare(world.spec("kept", "sleep 1000", R"({"labels":{"a":"b"}})")));
+        CHECK((co_await world.raw("/containers/kept/json")).at("Id") == id);
+        CHECK((co_await world.raw("/info")).at("Containers") == containers);
+        CHECK((co_await engine.list())->size() == 1);
+        CHECK((co_await engine.prepare(world.spec("x", "exit 0"))).error().code == Errc::malformed);
+    });
+}
+
 TEST_CASE("a program that is not there is an error of the start, in the engine's words") {
     run([](World& world, Engine& engine) -> Task<> {
         auto spec = world.spec("absent", "");
