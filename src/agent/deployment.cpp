@@ -20,6 +20,9 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr std::size_t most_registries = 100;  // of the agent's environment
+constexpr std::string_view upstream = "$upstream";
+
 // Where every module finds its workload socket. An engine that can't put it there rewrites the variable.
 constexpr std::string_view module_workload_uri = "unix:///var/run/iotedge/workload.sock";
 
@@ -31,7 +34,8 @@ json::object canonical_object(const json::object& object) {
     for (const auto& member : object) sorted.emplace(member.key(), &member.value());
     json::object result;
     for (const auto& [key, value] : sorted) {
-        if (value->is_null() || (value->is_bool() && !value->as_bool())) continue;
+        const bool says_no = value->is_bool() && !value->as_bool() && key != "Init" && key != "OomKillDisable";
+        if (value->is_null() || says_no) continue;  // of those two, false is not what is meant by saying nothing
         auto item = canonical(*value);
         if (key == "HostConfig" && item.is_object() && item.as_object().empty()) continue;
         result.emplace(key, std::move(item));
@@ -104,19 +108,50 @@ std::string registry_of(std::string_view image) {
     return "https://index.docker.io/v1/";
 }
 
-json::object credentials_for(std::string_view image, const model::Manifest& manifest) {
+json::object auth_of(const model::RegistryCredential& credential) {
+    return {
+        {"username", credential.username}, {"password", credential.password}, {"serveraddress", credential.address}};
+}
+
+// The deployment's come first, then those of the agent's own environment.
+json::object credentials_for(std::string_view image, const model::Manifest& manifest, const DeviceFacts& facts) {
     const auto registry = registry_of(image);
     if (registry.empty()) return {};
     for (const auto& [name, credential] : manifest.registry_credentials)
-        if (equals_ignoring_case(credential.address, registry))
-            return {{"username", credential.username},
-                    {"password", credential.password},
-                    {"serveraddress", credential.address}};
+        if (equals_ignoring_case(credential.address, registry)) return auth_of(credential);
+    for (const auto& credential : facts.registries)
+        if (equals_ignoring_case(credential.address, registry)) return auth_of(credential);
     return {};
 }
 
+// DockerRegistryAuth__0__serverAddress, …__username, …__password; then 1, 2 …
+std::vector<model::RegistryCredential> registries_in(const daemonapi::Environment& environment,
+                                                     const std::string& parent_host) {
+    std::vector<model::RegistryCredential> all;
+    for (std::size_t number = 0; number < most_registries; ++number) {
+        const auto value = [&](std::string_view member) {
+            return environment.value_or("DockerRegistryAuth__" + std::to_string(number) + "__" + std::string(member),
+                                        "");
+        };
+        model::RegistryCredential found{
+            .address = value("serverAddress"), .username = value("username"), .password = value("password")};
+        if (found.address.empty() || found.username.empty()) continue;
+        if (found.address.starts_with(upstream) && !parent_host.empty())
+            found.address.replace(0, upstream.size(), parent_host);
+        all.push_back(std::move(found));
+    }
+    return all;
+}
+
+// The engine takes names whatever their case, and takes a name only once.
+json::value& labels_of(json::object& options) {
+    for (auto& member : options)
+        if (equals_ignoring_case(member.key(), "Labels")) return member.value();
+    return options["Labels"];
+}
+
 void set_label(json::object& options, std::string_view name, std::string value) {
-    auto& labels = options["Labels"];
+    auto& labels = labels_of(options);
     if (!labels.is_object()) labels.emplace_object();
     labels.as_object()[name] = std::move(value);
 }
@@ -164,6 +199,7 @@ Result<DeviceFacts> DeviceFacts::from(const daemonapi::Environment& environment)
         *target = std::move(*value);
     }
     facts.parent_host = environment.value_or("IOTEDGE_GATEWAYHOSTNAME", "");
+    facts.registries = registries_in(environment, facts.parent_host);
     facts.device_host = environment.value_or("EdgeDeviceHostName", "");
     facts.workload_listen_uri = environment.value_or("IOTEDGE_WORKLOADLISTEN_MNTURI", "");
     facts.api_version = environment.value_or("IOTEDGE_APIVERSION", daemonapi::api_version);
@@ -230,7 +266,7 @@ model::ModuleSpec make_spec(const model::ManifestModule& module, const model::Ma
     spec.image = module.image;
     spec.digest = module.digest;
     spec.env = environment_of(module, facts, generation_id);
-    spec.auth = credentials_for(module.image, manifest);
+    spec.auth = credentials_for(module.image, manifest, facts);
     spec.create_options = module.create_options;
     set_label(spec.create_options, spec_label, fingerprint(module, facts));
     if (module.name == agent_name) {
@@ -239,6 +275,8 @@ model::ModuleSpec make_spec(const model::ManifestModule& module, const model::Ma
     }
     return spec;
 }
+
+void choose_image(model::ModuleSpec& spec, const std::string& id) { set_label(spec.create_options, image_label, id); }
 
 std::optional<BroughtBack> read_brought_back(const model::ModuleStatus& agent) {
     const auto text = label(agent, brought_back_label);

@@ -27,6 +27,8 @@ namespace skerry::agent {
 inline constexpr std::string_view spec_label = "net.skerry.spec";
 inline constexpr std::string_view agent_options_label = "net.azure-devices.edge.create-options";
 inline constexpr std::string_view agent_env_label = "net.azure-devices.edge.env";
+// On what comes back: the id of the image that it had, for its tag may have been moved since. Our daemon knows it.
+inline constexpr std::string_view image_label = "net.skerry.image";
 inline constexpr std::string_view original_image_label = "net.azure-devices.edge.original-image";
 
 // What the agent's own environment says of the device; modules get their part of it.
@@ -41,6 +43,7 @@ struct DeviceFacts {
     std::string network_id;
     std::string upstream_protocol;
     std::string log_level;
+    std::vector<model::RegistryCredential> registries;  // DockerRegistryAuth__n__…: for what no deployment names
 
     // Errc::not_found names the variable that is missing.
     [[nodiscard]] static Result<DeviceFacts> from(const daemonapi::Environment& environment);
@@ -48,9 +51,10 @@ struct DeviceFacts {
 
 struct Deployment {
     std::int64_t version{0};
-    boost::json::object desired;  // as the twin has it
-    std::string digest;           // of that, by content
-    bool restored{false};         // it comes back after another one failed: its images are on the device
+    boost::json::object desired;                // as the twin has it
+    std::string digest;                         // of that, by content
+    bool restored{false};                       // it comes back after another one failed: its images are on the device
+    std::map<std::string, std::string> images;  // their ids then, by module
     model::Manifest manifest;
     std::vector<DesiredModule> modules;  // edgeAgent and edgeHub too
 
@@ -73,6 +77,9 @@ struct Deployment {
 [[nodiscard]] std::string fingerprint(const model::ManifestModule& module, const DeviceFacts& facts);
 [[nodiscard]] model::ModuleSpec make_spec(const model::ManifestModule& module, const model::Manifest& manifest,
                                           const DeviceFacts& facts, std::string_view generation_id);
+
+// Has the daemon make it of that image, wherever its tag points to.
+void choose_image(model::ModuleSpec& spec, const std::string& id);
 
 // The label that a daemon puts on an agent that it brought back, because the one after it did not prove itself.
 inline constexpr std::string_view brought_back_label = "net.skerry.brought-back";

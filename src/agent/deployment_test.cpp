@@ -103,6 +103,32 @@ TEST_CASE("the registry's credentials go with the images of that registry only")
     CHECK(make_spec(module, manifest, facts_of_a_device(), "g").auth.empty());
 }
 
+TEST_CASE("credentials of the agent's own environment count for registries that the deployment does not name") {
+    const auto facts = DeviceFacts::from(skerry::daemonapi::Environment({
+                                             {"IOTEDGE_DEVICEID", "d"},
+                                             {"IOTEDGE_IOTHUBHOSTNAME", "hub.example"},
+                                             {"IOTEDGE_MANAGEMENTURI", "unix:///mgmt.sock"},
+                                             {"IOTEDGE_GATEWAYHOSTNAME", "parent.example"},
+                                             {"DockerRegistryAuth__0__serverAddress", "r.example"},
+                                             {"DockerRegistryAuth__0__username", "first"},
+                                             {"DockerRegistryAuth__0__password", "p:\"\\+/ä"},
+                                             {"DOCKERREGISTRYAUTH__2__SERVERADDRESS", "$upstream:5000"},
+                                             {"DockerRegistryAuth__2__username", "third"},
+                                             {"DockerRegistryAuth__3__serverAddress", "nobody.example"},
+                                         }))
+                           .value();
+    auto module = module_named("filter");
+    CHECK(make_spec(module, {}, facts, "g").auth ==
+          json::object{{"username", "first"}, {"password", "p:\"\\+/ä"}, {"serveraddress", "r.example"}});
+    module.image = "parent.example:5000/x:1";
+    CHECK(make_spec(module, {}, facts, "g").auth.at("username") == "third");
+    module.image = "nobody.example/x:1";
+    CHECK(make_spec(module, {}, facts, "g").auth.empty());
+    model::Manifest manifest;
+    manifest.registry_credentials["a"] = {.address = "R.example", .username = "u", .password = "p"};
+    CHECK(make_spec(module_named("filter"), manifest, facts, "g").auth.at("username") == "u");
+}
+
 TEST_CASE("the fingerprint changes with what would be applied") {
     const auto module = module_named("filter");
     const auto print = print_of(module);
@@ -148,6 +174,8 @@ TEST_CASE("equal createOptions have equal fingerprints, however they are written
     CHECK(print_of(module) == print_of(other));
     other.create_options = options(R"({"Cmd":["x"],"HostConfig":{"Binds":["b","a"],"Memory":1}})");
     CHECK(print_of(module) != print_of(other));
+    other.create_options = options(R"({"Cmd":["x"],"HostConfig":{"Binds":["a","b"],"Memory":1,"Init":false}})");
+    CHECK(print_of(module) != print_of(other));
 }
 
 TEST_CASE("the spec carries its fingerprint as a label, beside the module's own labels") {
@@ -182,6 +210,16 @@ model::ModuleStatus bootstrap_agent(std::string image, json::object labels) {
 }
 
 }  // namespace
+
+TEST_CASE("labels of createOptions are found whatever their case: there must be one member of that name") {
+    auto module = module_named("filter");
+    module.create_options = options(R"({"labels":{"mine":"1"}})");
+    const auto spec = make_spec(module, {}, facts_of_a_device(), "g");
+    CHECK(spec.create_options.size() == 1);
+    const auto& labels = spec.create_options.at("labels").as_object();
+    CHECK(labels.at("mine") == "1");
+    CHECK(std::string_view(labels.at(spec_label).as_string()) == print_of(module));
+}
 
 TEST_CASE("an agent that the daemon started is as wanted when image, options and environment are the manifest's") {
     const auto deployment = deployment_with_agent("agent:1", "{\"HostConfig\":{\"Privileged\":false}}");

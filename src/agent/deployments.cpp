@@ -97,6 +97,7 @@ Deployments::Shared Deployments::made_from(const std::optional<StoredDeployment>
 void Deployments::settle(std::optional<StoredDeployment> newest, std::optional<StoredDeployment> good) {
     const auto trial = parts_.store.load_trial();
     read_rollback(trial);
+    read_images(trial);
     good_ = made_from(good);
     newest_ = made_from(newest);
     if (!newest_) {
@@ -126,6 +127,7 @@ void Deployments::settle(std::optional<StoredDeployment> newest, std::optional<S
 Deployments::Shared Deployments::restored() const {
     auto copy = std::make_shared<Deployment>(*good_);
     copy->restored = true;
+    copy->images = good_images_;
     return copy;
 }
 
@@ -160,7 +162,16 @@ Probation& Deployments::probation(const std::function<bool(const std::string&)>&
 }
 
 void Deployments::note_counts() {
-    if (probation_ && probation_->take_changed()) save_trial();
+    const bool counted = probation_ && probation_->take_changed();
+    if (std::exchange(images_changed_, false) || counted) save_trial();
+}
+
+void Deployments::note_good_image(const std::string& module, const std::string& id) {
+    if (id.empty()) return;
+    auto& noted = good_images_[module];
+    if (noted == id) return;
+    noted = id;
+    images_changed_ = true;
 }
 
 void Deployments::passed() {
@@ -169,6 +180,7 @@ void Deployments::passed() {
     probation_.reset();
     good_ = newest_;
     rollback_.reset();
+    good_images_.clear();
     save(unsaved_good_, *good_);
     save_trial();
 }
@@ -219,6 +231,11 @@ void Deployments::save_trial() {
         record["failedDigest"] = rollback_->failed_digest;
         trial["rollback"] = std::move(record);
     }
+    if (!good_images_.empty()) {
+        json::object images;
+        for (const auto& [module, id] : good_images_) images[module] = id;
+        trial["images"] = std::move(images);
+    }
     if (const auto done = parts_.store.save_trial(trial); !done)
         log::warn("Saving how the deployment does failed: {}", done.error().text);
 }
@@ -233,6 +250,13 @@ void Deployments::read_rollback(const json::object& trial) {
                          .reason = text_in(*record, "reason"),
                          .log = text_in(*record, "log"),
                          .time = parse_rfc3339(text_in(*record, "time")).value_or(WallTime{})};
+}
+
+void Deployments::read_images(const json::object& trial) {
+    const auto* images = object_in(trial, "images");
+    if (images == nullptr) return;
+    for (const auto& [module, id] : *images)
+        if (id.is_string()) good_images_[module] = std::string(id.get_string());
 }
 
 void Deployments::save(std::optional<StoredDeployment>& slot, const Deployment& deployment) {

@@ -66,6 +66,8 @@ public:
     [[nodiscard]] bool first() const { return !good_; }  // there is none to go back to
 
     [[nodiscard]] std::string good_fingerprint(const std::string& module) const;
+    // The image of a module that is as the last good deployment has it: what comes back is made of that.
+    void note_good_image(const std::string& module, const std::string& id);
 
     // The newest one was carried out already and did not pass; what is in force is the last good one.
     [[nodiscard]] bool rolled_back() const;
@@ -83,7 +85,7 @@ public:
     [[nodiscard]] Probation* probation() { return probation_ ? &*probation_ : nullptr; }
     void passed();
     void failed(std::string module, std::string reason, std::string log);
-    // Writes the counts down if they changed.
+    // Writes down the counts and images if they changed.
     void note_counts();
 
     // What is in force and the last good one were written, or could not be.
@@ -101,6 +103,7 @@ private:
     [[nodiscard]] Task<bool> save_pending(bool good);
     void save_trial();
     void read_rollback(const boost::json::object& trial);
+    void read_images(const boost::json::object& trial);
 
     Parts parts_;
     bool load_pending_{true};
@@ -116,6 +119,8 @@ private:
     std::optional<Probation> probation_;
     boost::json::object stored_counts_;  // of the trial that an earlier process began
     std::optional<Rollback> rollback_;
+    std::map<std::string, std::string> good_images_;  // by module; while there is something to go back to
+    bool images_changed_{false};
 
     std::optional<StoredDeployment> unsaved_newest_;
     std::optional<StoredDeployment> unsaved_good_;

@@ -54,7 +54,10 @@ Result<model::ModuleSpec> CommandRunner::spec_of(const std::string& module, cons
             return fail(Errc::internal, "its identity has not been asked for");
         generation = known->second.generation_id;
     }
-    return make_spec(*wanted, deployment.manifest, facts_, generation);
+    auto spec = make_spec(*wanted, deployment.manifest, facts_, generation);
+    if (const auto had = deployment.images.find(module); had != deployment.images.end())
+        choose_image(spec, had->second);
+    return spec;
 }
 
 Task<Result<>> CommandRunner::execute(Command command, std::shared_ptr<const Deployment> deployment) {

@@ -95,6 +95,7 @@ private:
     [[nodiscard]] bool holds_up_starting(const DesiredModule& wanted) const {
         const auto* current = observed(wanted.name);
         if (current == nullptr || !wanted.running || current->health.restarts >= tries_waited_for) return false;
+        if (waits_for_its_start(wanted)) return false;
         const auto& health = current->health;
         if (health.state == RuntimeState::running)
             return (health.engine == model::Health::starting || health.engine == model::Health::unhealthy) &&
@@ -159,7 +160,20 @@ private:
                 return deploy(wanted, current != nullptr);
             plan_.pending = true;
         }
-        if (current != nullptr) supervise(wanted, current->health);
+        if (waits_for_its_start(wanted))
+            plan_.pending = true;
+        else if (current != nullptr)
+            supervise(wanted, current->health);
+    }
+
+    // A module that shall run from this deployment on is started when the deployment is carried out, as that has it:
+    // not as it was, and not while other images are still awaited.
+    [[nodiscard]] bool waits_for_its_start(const DesiredModule& wanted) const {
+        const auto* current = observed(wanted.name);
+        if (current == nullptr || !wanted.running || current->health.state == RuntimeState::running) return false;
+        const auto& health = current->health;
+        if (!as_wanted(wanted)) return health.held || !health.ever_started;
+        return health.held && input_.whole && !deploying_;
     }
 
     void deploy(const DesiredModule& wanted, bool exists) {

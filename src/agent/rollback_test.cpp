@@ -281,6 +281,33 @@ TEST_CASE("a module that the failed deployment removed comes back with the cloud
     CHECK(world.image("sensor") == "sensor:1");
 }
 
+TEST_CASE("what comes back is made of the image that it had, though its tag was moved") {
+    const auto changed = manifest_of({{"filter", {{"env", {{"A", {{"value", "1"}}}}}}}, {"sensor", json::object()}});
+    for (const bool killed : {false, true}) {
+        Proven world;
+        world.daemon.tags["filter:1"] = "bad";
+        world.daemon.crashing["bad"] = 3;
+        world.deploy(changed);
+        world.run_for(5s);
+        CHECK(world.daemon.modules.at("filter").image_hash == "bad");
+        if (killed) {
+            world.kill();
+            world.boot();
+        }
+        world.run_for(2min);
+        CHECK(world.daemon.running("filter"));
+        CHECK(world.daemon.modules.at("filter").image_hash == "first filter:1");
+        CHECK(world.hub.at("rollback.module") == "filter");
+        CHECK_FALSE(world.touched("sensor"));
+
+        world.daemon.tags["filter:1"] = "good again";
+        world.deploy(manifest_of({{"filter", {{"env", {{"A", {{"value", "2"}}}}}}}, {"sensor", json::object()}}));
+        world.run_for(2min);
+        CHECK(world.daemon.modules.at("filter").image_hash == "good again");
+        CHECK(world.hub.code() == 200);
+    }
+}
+
 TEST_CASE("a hub that crashes is rolled back as any other module") {
     Proven world;
     auto manifest = Proven::good();

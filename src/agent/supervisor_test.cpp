@@ -468,6 +468,34 @@ TEST_CASE("a patch that was missed is noticed by the next one") {
     CHECK(world.hub.at("lastDesiredVersion") == "3");
 }
 
+TEST_CASE("a deployment that replaces the twin removes what it does not name, though the patch does not say so") {
+    auto old = manifest_of({{"filter", json::object()}, {"sensor", json::object()}});
+    auto& settings = old.at("modules").at("sensor").at("settings").as_object();
+    settings["createOptions"] = R"({"Hostname":)";
+    settings["createOptions01"] = R"("a"})";
+    Deployed world;
+    world.deploy(std::move(old));
+    world.run_for(5s);
+    REQUIRE(world.daemon.running("sensor"));
+    world.daemon.calls.clear();
+    world.replace(manifest_of({{"sensor", json::object{{"settings", {{"createOptions", "{}"}}}}}}));
+    world.run_for(5s);
+    CHECK_FALSE(world.daemon.modules.contains("filter"));
+    CHECK(world.daemon.running("sensor"));
+    CHECK(world.hub.code() == 200);
+    CHECK(world.daemon.count("update sensor") == 1);
+    CHECK(world.hub.at("lastDesiredVersion") == "3");
+}
+
+TEST_CASE("a patch counts as it is when the twin can't be read") {
+    Deployed world;
+    world.hub.unreadable = true;
+    world.deploy(manifest_of({{"filter", json::object()}, {"sensor", json::object()}}));
+    world.run_for(5s);
+    CHECK(world.daemon.running("sensor"));
+    CHECK(world.hub.at("lastDesiredVersion") == "2");
+}
+
 TEST_CASE("the whole twin is read again after a reconnect and once in a while") {
     Deployed world({}, {.refresh = 5min});
     world.go_offline();

@@ -34,6 +34,11 @@ bool Supervisor::failed_before(const std::string& module) const {
 }
 
 void Supervisor::feed(Probation& probation) {
+    if (deployments_.guarded())
+        for (const auto& status : observed_)
+            if (const auto good = deployments_.good_fingerprint(status.name);
+                !good.empty() && applied_fingerprint(status, *deployment_) == good)
+                deployments_.note_good_image(status.name, status.image_hash);
     for (const auto& status : observed_)
         if (probation.watches(status.name) &&
             applied_fingerprint(status, *deployment_) == fingerprint_of(*deployment_, status.name))

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace skerry::agent {
 
@@ -32,11 +33,15 @@ void TwinSync::connected() {
 }
 
 void TwinSync::patched(const boost::json::object& patch) {
-    switch (copy_.patch_desired(patch)) {
-        case TwinCopy::Patched::applied: handlers_.on_desired(copy_.desired(), copy_.version()); break;
-        case TwinCopy::Patched::gap: unread_.set(); break;
-        case TwinCopy::Patched::ignored: break;
-    }
+    const auto patched = copy_.patch_desired(patch);
+    if (patched == TwinCopy::Patched::ignored) return;
+    unconfirmed_ = unconfirmed_ || patched == TwinCopy::Patched::applied;
+    unread_.set();
+}
+
+// The twin can't be read now: what the patches say is the best there is.
+void TwinSync::take_unconfirmed() {
+    if (std::exchange(unconfirmed_, false)) handlers_.on_desired(copy_.desired(), copy_.version());
 }
 
 Task<Result<>> TwinSync::read_whole() {
@@ -44,6 +49,7 @@ Task<Result<>> TwinSync::read_whole() {
     if (!twin) co_return fail(twin.error().while_doing("reading the twin"));
     if (!copy_.replace(std::move(*twin)))
         co_return fail(Errc::conflict, "the twin that was read is older than a change that came since");
+    unconfirmed_ = false;
     handlers_.on_desired(copy_.desired(), copy_.version());
     state_changed();
     co_return Result<>{};
@@ -54,6 +60,7 @@ Task<> TwinSync::keep_reading() {
     for (;;) {
         co_await wait_at_most(clock_, unread_, refresh_);
         if (!link_.connected()) {
+            take_unconfirmed();
             retry = first_retry;
             continue;  // connected() sets the event again
         }
@@ -62,6 +69,7 @@ Task<> TwinSync::keep_reading() {
             retry = first_retry;
             continue;
         }
+        take_unconfirmed();
         if (link_.connected()) log::warn("{}; next try in {} s", read.error().text, retry / 1s);
         co_await wait_at_most(clock_, unread_, retry);
         retry = std::min(retry * 2, longest_retry);

@@ -2,9 +2,10 @@
 //
 //   hub --patch--> TwinCopy --whole desired--> Supervisor --state--> document --diff with what the hub has--> hub
 //
-// Promises: a missed patch is noticed by its version and leads to reading the whole twin; so does a reconnect, and once
-//           in a while. A report that the hub refuses is made smaller; if that is refused too, it is not said again
-//           until something changes.
+// Promises: a patch leads to reading the whole twin, for one that follows a replacement need not name what is gone (and
+//           pieces of the former createOptions would be read as the new ones'); it counts as it is when the twin can't
+//           be read. So do a gap between versions, a reconnect, and once in a while. A report that the hub refuses is
+//           made smaller; if that is refused too, it is not said again until something changes.
 // Threads:  the loop's.
 #pragma once
 
@@ -61,6 +62,7 @@ public:
 
 private:
     [[nodiscard]] Task<Result<>> read_whole();
+    void take_unconfirmed();
     [[nodiscard]] Task<Duration> report_once();
     void refused(const Error& why, boost::json::object patch);
 
@@ -69,6 +71,7 @@ private:
     Duration refresh_;
     Handlers handlers_;
     TwinCopy copy_;
+    bool unconfirmed_{false};  // the copy has patches that nobody was told of
     Event unread_;
     Event unreported_;
     boost::json::object refused_;  // what not to say again

@@ -36,7 +36,8 @@ void FakeDaemon::run(model::ModuleStatus& module) {
     module.state = model::RuntimeState::running;
     module.started = clock_.wall();
     module.health = model::Health::none;
-    const auto crashes = crashing.find(module.image);
+    auto crashes = crashing.find(module.image);
+    if (crashes == crashing.end()) crashes = crashing.find(module.image_hash);
     if (crashes == crashing.end()) return;
     module.state = crashes->second == 0 ? model::RuntimeState::stopped : model::RuntimeState::failed;
     module.exit_code = crashes->second;
@@ -109,10 +110,19 @@ Task<Result<>> FakeDaemon::prepare(model::ModuleSpec spec) {
     co_return result;
 }
 
+std::string FakeDaemon::image_of(const model::ModuleSpec& spec) const {
+    const auto* labels = spec.create_options.if_contains("Labels");
+    const auto* chosen = labels == nullptr ? nullptr : labels->as_object().if_contains(image_label);
+    if (chosen != nullptr) return std::string(chosen->as_string());
+    const auto moved = tags.find(spec.image);
+    return moved == tags.end() ? "first " + spec.image : moved->second;
+}
+
 void FakeDaemon::put(const model::ModuleSpec& spec, bool start) {
     model::ModuleStatus status;
     status.name = spec.name;
     status.image = spec.image;
+    status.image_hash = image_of(spec);
     status.create_options = spec.create_options;
     status.state = model::RuntimeState::stopped;
     if (start) run(status);
@@ -201,6 +211,7 @@ Task<Result<std::string>> FakeDaemon::log_tail(std::string name, int lines) {
 
 Task<Result<json::object>> FakeHub::get_twin() {
     ++reads;
+    if (unreadable) co_return fail(Errc::timeout, "no answer");
     auto whole = desired;
     whole["$version"] = version;
     auto mine = reported;
@@ -345,6 +356,13 @@ void World::deploy(json::object manifest) {
     change_quietly(std::move(manifest));
     patch["$version"] = hub.version;
     if (life_ && hub.online) life_->sync.patched(patch);
+}
+
+void World::replace(json::object manifest) {
+    auto told = manifest;
+    change_quietly(std::move(manifest));
+    told["$version"] = hub.version;
+    if (life_ && hub.online) life_->sync.patched(told);
 }
 
 json::object manifest_of(json::object modules) {

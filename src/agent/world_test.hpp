@@ -38,7 +38,8 @@ public:
     std::map<std::string, model::ModuleStatus> modules;
     std::map<std::string, model::ModuleSpec> specs;  // as last created or updated
     std::map<std::string, daemonapi::IdentityEntry> ids;
-    std::map<std::string, int> crashing;      // by image: modules of it end with that code as soon as they start
+    std::map<std::string, int> crashing;      // by image or id: modules of it end with that code as soon as they start
+    std::map<std::string, std::string> tags;  // image -> the id that it has now, if it was moved
     std::map<std::string, Errc> missing;      // by image: why it can't be had
     std::map<std::string, std::string> logs;  // by module
 
@@ -77,6 +78,7 @@ public:
 private:
     [[nodiscard]] Task<Result<>> asked(std::string call);
     [[nodiscard]] std::string tag() const;
+    [[nodiscard]] std::string image_of(const model::ModuleSpec& spec) const;
     void put(const model::ModuleSpec& spec, bool start);
     void run(model::ModuleStatus& module);
 
@@ -89,6 +91,7 @@ private:
 class FakeHub final : public TwinLink {
 public:
     bool online{false};
+    bool unreadable{false};  // asking for the twin fails
     boost::json::object desired;
     boost::json::object reported;
     std::int64_t version{0};
@@ -146,6 +149,8 @@ public:
     void go_offline() { hub.online = false; }
     // A whole new manifest: on the hub, and as a patch to the agent when it is online.
     void deploy(boost::json::object manifest);
+    // The same, but what the agent is sent is the new manifest and not what is gone of the old one.
+    void replace(boost::json::object manifest);
     // The twin changed while nobody listened, or the patch was lost.
     void change_quietly(boost::json::object manifest);
 

@@ -35,6 +35,19 @@ std::string text_in(const json::object& object, std::string_view name) {
     return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+void set_label(model::ModuleSpec& spec, std::string_view name, std::string value) {
+    auto& labels = spec.create_options["Labels"];
+    if (!labels.is_object()) labels.emplace_object();
+    labels.get_object()[name] = std::move(value);
+}
+
+json::object with_image(json::object stored, const std::string& image) {
+    auto spec = daemonapi::parse_module_spec(stored);
+    if (!spec || image.empty()) return stored;
+    set_label(*spec, image_label, image);
+    return kept(std::move(*spec));
+}
+
 // The label that says what the failed one was made of.
 std::string mark_of(const json::object& spec) {
     const auto parsed = daemonapi::parse_module_spec(spec);
@@ -44,8 +57,8 @@ std::string mark_of(const json::object& spec) {
 
 }  // namespace
 
-AgentTrial::AgentTrial(storage::Database& database, Clock& clock, Executor executor, Duration proof)
-    : database_(database), clock_(clock), proof_(proof), news_(std::move(executor)) {
+AgentTrial::AgentTrial(storage::Database& database, Clock& clock, Executor executor, Limits limits)
+    : database_(database), clock_(clock), limits_(limits), news_(std::move(executor)) {
     const auto rows = database_.query("SELECT value FROM facts WHERE name = 'agent'");
     const auto stored = rows && !rows->empty() ? model::parse_object(rows->front().text(0)) : Result<json::object>();
     if (!stored) return;
@@ -75,8 +88,8 @@ void AgentTrial::made(const model::ModuleSpec& spec) {
     save();
 }
 
-void AgentTrial::replaced(const model::ModuleSpec& next) {
-    if (!trial_) previous_ = std::move(current_);
+void AgentTrial::replaced(const model::ModuleSpec& next, const std::string& image) {
+    if (!trial_) previous_ = with_image(std::move(current_), image);
     current_ = kept(next);
     trial_ = Trial{};
     trial_->begun = false;
@@ -134,7 +147,7 @@ AgentTrial::Verdict AgentTrial::judge() {
         return {Kind::failed, fmt::format("it ended {} times before it had proved itself", trial_->ends), {}};
     const auto now = clock_.steady();
     if (trial_->asked_at) {
-        const auto left = *trial_->asked_at + proof_ - now;
+        const auto left = *trial_->asked_at + limits_.proof - now;
         if (left > Duration{}) return {Kind::pending, {}, left};
         log::info("the new agent has proved itself");
         previous_.clear();
@@ -143,10 +156,10 @@ AgentTrial::Verdict AgentTrial::judge() {
         return {Kind::proved, {}, {}};
     }
     if (!trial_->running_since) return {Kind::pending, {}, {}};
-    const auto left = *trial_->running_since + longest_silence - now;
+    const auto left = *trial_->running_since + limits_.silence - now;
     if (left > Duration{}) return {Kind::pending, {}, left};
     return {Kind::failed,
-            fmt::format("it asked for no modules within {} minutes", longest_silence / std::chrono::minutes(1)),
+            fmt::format("it asked for no modules within {} s", limits_.silence / std::chrono::seconds(1)),
             {}};
 }
 
@@ -163,9 +176,7 @@ std::optional<model::ModuleSpec> AgentTrial::previous(const std::string& reason,
                              {"reason", reason},
                              {"log", log.substr(log.size() - std::min(log.size(), longest_log))}};
     if (!spec) return std::nullopt;
-    auto& labels = spec->create_options["Labels"];
-    if (!labels.is_object()) labels.emplace_object();
-    labels.get_object()[brought_back_label] = json::serialize(label);
+    set_label(*spec, brought_back_label, json::serialize(label));
     spec->pull_policy = model::PullPolicy::never;
     return std::move(*spec);
 }

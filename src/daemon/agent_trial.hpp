@@ -27,20 +27,24 @@
 namespace skerry::daemon {
 
 inline constexpr std::string_view brought_back_label = "net.skerry.brought-back";
-inline constexpr std::string_view spec_label = "net.skerry.spec";  // the agent's own mark of what a module is made of
+inline constexpr std::string_view image_label = "net.skerry.image";  // the id of the image that it is to have again
+inline constexpr std::string_view spec_label = "net.skerry.spec";    // the agent's own mark of what a module is made of
 
 class AgentTrial {
 public:
-    static constexpr Duration longest_silence = std::chrono::minutes(5);
     static constexpr int ends_allowed = 3;
 
-    // `proof`: so long it must run after it has asked for its modules.
-    AgentTrial(storage::Database& database, Clock& clock, Executor executor, Duration proof);
+    struct Limits {
+        Duration proof{std::chrono::seconds(60)};   // so long it must run after it has asked for its modules
+        Duration silence{std::chrono::minutes(5)};  // so long it may take to ask for them
+    };
+    AgentTrial(storage::Database& database, Clock& clock, Executor executor, Limits limits);
 
     // The agent was made of that by the daemon itself: nothing to prove.
     void made(const model::ModuleSpec& spec);
-    // It is about to be replaced; `previous()` is what runs now, unless that has not proved itself either.
-    void replaced(const model::ModuleSpec& next);
+    // It is about to be replaced; `previous()` is what runs now, unless that has not proved itself either. `image`: the
+    // id of what runs now is made of, for its tag may be moved.
+    void replaced(const model::ModuleSpec& next, const std::string& image = {});
     // The replacement could not even begin; what was there is there still.
     void undone();
     // What is there from now on is the new one.
@@ -81,7 +85,7 @@ private:
 
     storage::Database& database_;
     Clock& clock_;
-    Duration proof_;
+    Limits limits_;
     Event news_;
     boost::json::object current_;   // specs; empty: not known
     boost::json::object previous_;  // has proved itself

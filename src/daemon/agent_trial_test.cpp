@@ -34,7 +34,7 @@ struct Desk {
         boot();
         trial->made(agent("agent:1"));
     }
-    void boot() { trial.emplace(*database, world.clock(), world.executor(), 60s); }
+    void boot() { trial.emplace(*database, world.clock(), world.executor(), AgentTrial::Limits{}); }
     void update() {
         trial->replaced(agent("agent:2"));
         trial->begun();
@@ -87,7 +87,7 @@ TEST_CASE("an agent that never asks, can't be started or can't be made fails") {
         desk.update();
         desk.trial->runs();
         desk.world.run_for(5min);
-        CHECK(desk.trial->judge().reason == "it asked for no modules within 5 minutes");
+        CHECK(desk.trial->judge().reason == "it asked for no modules within 300 s");
     }
     {
         Desk desk;
@@ -122,6 +122,17 @@ TEST_CASE("what comes back is the last one that was good, with a label that says
     CHECK(std::string_view(label->at("log").as_string()).ends_with("xend"));
     desk.trial->made(*back);
     CHECK(desk.trial->judge().kind == Kind::none);
+}
+
+TEST_CASE("what comes back has the image that it had, also after the daemon has been killed") {
+    Desk desk;
+    desk.trial->made(agent("agent:1"));
+    desk.trial->replaced(agent("agent:2"), "sha256:1");
+    desk.boot();
+    desk.trial->replaced(agent("agent:3"), "sha256:2");  // the second one had not proved itself
+    const auto back = desk.trial->previous("it crashed", "").value();
+    CHECK(back.image == "agent:1");
+    CHECK(back.create_options.at("Labels").as_object().at(image_label) == "sha256:1");
 }
 
 TEST_CASE("a trial goes on after the daemon has been killed") {

@@ -254,17 +254,24 @@ MobyConfig read_moby(const Section& section) {
     return moby;
 }
 
+void read_limit(const Section& section, std::string_view key, Duration longest, std::string_view problem,
+                Duration& limit) {
+    const auto text = section.text(key);
+    if (!text) return;
+    const auto time = parse_duration(*text);
+    if (!time || *time < 1s || *time > longest)
+        section.complain(key, problem);
+    else
+        limit = *time;
+}
+
 void read_skerry(Config& config, const Section& document) {
     const auto skerry = document.section("skerry");
     if (auto home = skerry.text("home")) config.home = *home;
     if (!config.home.is_absolute()) skerry.complain("home", "must be an absolute path");
-    if (const auto text = skerry.text("agent_probation")) {
-        const auto probation = parse_duration(*text);
-        if (!probation || *probation < 1s || *probation > 1h)
-            skerry.complain("agent_probation", "must be a time from \"1s\" to \"1h\"");
-        else
-            config.agent_probation = *probation;
-    }
+    // Together less than the default rollback_reserve, which keeps the image of the agent before.
+    read_limit(skerry, "agent_probation", 1h, "must be a time from \"1s\" to \"1h\"", config.agent_trial.proof);
+    read_limit(skerry, "agent_silence", 30min, "must be a time from \"1s\" to \"30 min\"", config.agent_trial.silence);
     const auto engine = skerry.section("engine");
     // A file of the existing runtime names its engine in [moby_runtime], and means it.
     const bool has_moby = document.has("moby_runtime");

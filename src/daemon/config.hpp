@@ -5,6 +5,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "daemon/agent_trial.hpp"
 #include "daemon/image_config.hpp"
 #include "model/module.hpp"
 #include "storage/files.hpp"
@@ -53,7 +54,7 @@ struct Config {
     std::string management_listen{"unix:///var/run/iotedge/mgmt.sock"};  // unix://… or fd://…
     std::string workload_listen;               // one socket for all modules, as older runtimes have it; empty: none
     std::optional<unsigned> watchdog_retries;  // absent: infinite
-    Duration agent_probation{std::chrono::seconds(60)};  // of a new agent (agent_trial.hpp)
+    AgentTrial::Limits agent_trial;
     EdgeCaConfig edge_ca;
     std::size_t management_connections{50};
     std::size_t workload_connections{10};

@@ -276,9 +276,11 @@ TEST_CASE("sockets handed down by systemd are found by name or number") {
 
 TEST_CASE("how long a new agent is watched is a time from a second to an hour") {
     using namespace std::chrono_literals;
-    CHECK(parse(provisioning + agent)->agent_probation == 60s);
+    CHECK(parse(provisioning + agent)->agent_trial.proof == 60s);
+    CHECK(parse(provisioning + agent)->agent_trial.silence == 5min);
+    CHECK(parse(provisioning + agent + "[skerry]\nagent_silence = \"40s\"")->agent_trial.silence == 40s);
     const std::string skerry = "[skerry]\nagent_probation = ";
-    CHECK(parse(provisioning + agent + skerry + "\"5 min\"")->agent_probation == 5min);
+    CHECK(parse(provisioning + agent + skerry + "\"5 min\"")->agent_trial.proof == 5min);
     for (const auto* wrong : {"\"0s\"", "\"2h\"", "\"soon\"", "7"}) {
         const auto refused = parse(provisioning + agent + skerry + wrong);
         REQUIRE_FALSE(refused);

@@ -138,7 +138,7 @@ public:
           identities_(platform, *base_.database, base_.keys, std::move(registry)),
           workload_(*base_.engine, identities_, base_.keys, base_.ca,
                     {base_.config.hub_host, base_.config.device_id, base_.trusted}, platform.clock),
-          trial_(*base_.database, platform.clock, platform.executor, base_.config.agent_probation),
+          trial_(*base_.database, platform.clock, platform.executor, base_.config.agent_trial),
           modules_(platform, base_.config, *base_.engine, identities_, workload_, trial_, management_handler()),
           management_(platform, base_.config, modules_, identities_, trial_, reprovision_),
           watchdog_(platform, modules_, trial_, *base_.database, base_.config.watchdog_retries) {}

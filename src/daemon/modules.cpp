@@ -205,9 +205,10 @@ Task<Result<>> Modules::remove_served(std::string name) {
 Task<Result<>> Modules::update(model::ModuleSpec spec, bool start) {
     const auto guard = co_await locks_.lock(spec.name);
     const auto name = spec.name;
-    if (const auto there = co_await engine_.inspect(name); !there) co_return std::unexpected(there.error());
+    const auto there = co_await engine_.inspect(name);
+    if (!there) co_return std::unexpected(there.error());
     if (const auto ready = co_await engine_.prepare(spec); !ready) co_return ready;
-    if (name == agent_name) trial_.replaced(spec);
+    if (name == agent_name) trial_.replaced(spec, there->image_hash);
     if (const auto removed = co_await remove_served(name); !removed) {
         if (name == agent_name) trial_.undone();
         co_return removed;
@@ -248,23 +249,27 @@ Task<Result<bool>> Modules::ensure_agent(bool anew) {
     const auto status = co_await engine_.inspect(name);
     if (!status && status.error().code != Errc::not_found) co_return std::unexpected(status.error());
     if (status && !anew && status->state == model::RuntimeState::running) co_return true;
-    const bool unusable =
-        status && (anew || status->state == model::RuntimeState::dead || status->state == model::RuntimeState::unknown);
-    bool made = status && !unusable;
-    if (!status && !anew) {
+    bool there = status.has_value();
+    const bool broken =
+        there && (status->state == model::RuntimeState::dead || status->state == model::RuntimeState::unknown);
+    if (broken && !anew) {
+        if (const auto removed = co_await remove_served(name); !removed) co_return std::unexpected(removed.error());
+        there = false;
+    }
+    bool made = there && !anew;
+    if (!there && !anew) {
         const auto again = co_await make_agent_again();
         if (!again) co_return std::unexpected(again.error());
         made = *again;
     }
     if (!made)
-        if (const auto first = co_await make_bootstrap_agent(unusable); !first)
-            co_return std::unexpected(first.error());
+        if (const auto first = co_await make_bootstrap_agent(there); !first) co_return std::unexpected(first.error());
     if (const auto started = co_await start_served(name); !started) co_return std::unexpected(started.error());
     co_return false;
 }
 
-// Somebody removed it, or the power went when it was about to be replaced: what it was (to be) made of counts, for the
-// configuration may name an agent of years ago. False: that is not known, or does not work.
+// Somebody removed it, it is broken, or the power went when it was about to be replaced: what it was (to be) made of
+// counts, for the configuration may name an agent of years ago. False: that is not known, or does not work.
 Task<Result<bool>> Modules::make_agent_again() {
     auto spec = trial_.current();
     if (!spec) co_return false;

@@ -20,6 +20,10 @@ namespace {
 constexpr std::chrono::seconds quick{60};
 constexpr std::chrono::seconds slow{300};
 constexpr std::chrono::seconds longest_wait{60};
+// A module may be given an hour to stop in order.
+constexpr std::chrono::hours stopping{2};
+// An image may have gigabytes, and its line be poor; the daemon gives up by itself when nothing arrives any more.
+constexpr std::chrono::hours pulling{24};
 
 std::string target_of(std::string_view path, std::string_view query = {}) {
     return fmt::format("{}?api-version={}{}{}", path, api_version, query.empty() ? "" : "&", query);
@@ -116,17 +120,17 @@ Task<Result<bool>> ManagementClient::wait_change(std::string tag, Duration at_mo
 }
 
 Task<Result<>> ManagementClient::create_module(const model::ModuleSpec& spec) {
-    return call_for_nothing(*http_, request_of("POST", target_of("/modules"), to_json(spec)), slow);
+    return call_for_nothing(*http_, request_of("POST", target_of("/modules"), to_json(spec)), pulling);
 }
 
 Task<Result<>> ManagementClient::update_module(const model::ModuleSpec& spec, bool start) {
     const auto target = target_of(module_path(spec.name), fmt::format("start={}", start));
-    return call_for_nothing(*http_, request_of("PUT", target, to_json(spec)), slow);
+    return call_for_nothing(*http_, request_of("PUT", target, to_json(spec)), pulling);
 }
 
 Task<Result<>> ManagementClient::prepare_update(const model::ModuleSpec& spec) {
     const auto target = target_of(module_path(spec.name, "/prepareupdate"));
-    return call_for_nothing(*http_, request_of("POST", target, to_json(spec)), slow);
+    return call_for_nothing(*http_, request_of("POST", target, to_json(spec)), pulling);
 }
 
 Task<Result<>> ManagementClient::start_module(std::string name) {
@@ -134,15 +138,15 @@ Task<Result<>> ManagementClient::start_module(std::string name) {
 }
 
 Task<Result<>> ManagementClient::stop_module(std::string name) {
-    return call_for_nothing(*http_, request_of("POST", target_of(module_path(name, "/stop"))), slow);
+    return call_for_nothing(*http_, request_of("POST", target_of(module_path(name, "/stop"))), stopping);
 }
 
 Task<Result<>> ManagementClient::restart_module(std::string name) {
-    return call_for_nothing(*http_, request_of("POST", target_of(module_path(name, "/restart"))), slow);
+    return call_for_nothing(*http_, request_of("POST", target_of(module_path(name, "/restart"))), stopping);
 }
 
 Task<Result<>> ManagementClient::remove_module(std::string name) {
-    return call_for_nothing(*http_, request_of("DELETE", target_of(module_path(name))), slow);
+    return call_for_nothing(*http_, request_of("DELETE", target_of(module_path(name))), stopping);
 }
 
 Task<Result<>> ManagementClient::logs(std::string name, LogOptions options,

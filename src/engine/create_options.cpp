@@ -5,6 +5,7 @@
 #include <boost/json/value.hpp>
 
 #include <algorithm>
+#include <chrono>
 
 namespace skerry::engine {
 
@@ -82,6 +83,7 @@ Result<> take_option(CreateOptions& out, std::string_view name, const value& jso
     if (name == "Cmd") return take_program(out.command, json, name);
     if (name == "HostConfig") return take_host_config(out, json);
     if (name == "Labels" || name == "Image") return {};  // kept, and no matter of the process
+    if (name == "StopTimeout") return {};                // grace_of
     if (name == "Env") {
         auto environment = environment_of(json, name);
         if (!environment) return std::unexpected(environment.error());
@@ -108,6 +110,15 @@ std::string program_of(const Bundle& bundle, const std::string& name, storage::F
     return name;
 }
 }  // namespace
+
+std::optional<Duration> grace_of(const boost::json::object& options) {
+    constexpr Duration longest = std::chrono::hours(1);
+    const auto* const timeout = options.if_contains("StopTimeout");
+    if (timeout == nullptr || !timeout->is_int64()) return std::nullopt;
+    const auto seconds = timeout->get_int64();
+    if (seconds < 0 || seconds > std::chrono::duration_cast<std::chrono::seconds>(longest).count()) return longest;
+    return std::chrono::seconds(seconds);
+}
 
 Result<CreateOptions> parse_create_options(const boost::json::object& options) {
     CreateOptions out;

@@ -1,6 +1,7 @@
 // What of a module's createOptions plain processes can honour, and the names of what they can't.
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/result.hpp"
 #include "engine/bundle.hpp"
 #include "engine/launch.hpp"
@@ -30,6 +31,9 @@ struct CreateOptions {
     Limits limits;
     std::vector<std::string> ignored;  // "HostConfig.Devices", "Healthcheck", in order of their names
 };
+
+// StopTimeout: from a module's TERM to its KILL, an hour at most (-1 means for ever); absent: the engine's usual.
+[[nodiscard]] std::optional<Duration> grace_of(const boost::json::object& options);
 
 // Errc::malformed names the option whose shape is wrong. Binds onto the socket folder are dropped without a word: the
 // engine places the sockets there itself.

@@ -35,6 +35,16 @@ TEST_CASE("what plain processes can't honour is named, and what says nothing is 
     CHECK(options->limits == Limits{});
 }
 
+TEST_CASE("how long a module may take to stop is read, within an hour") {
+    const auto grace = [](const char* options) { return grace_of(model::parse_object(options).value()); };
+    CHECK_FALSE(grace("{}"));
+    CHECK_FALSE(grace(R"({"StopTimeout":null})"));
+    CHECK(grace(R"({"StopTimeout":40})") == std::chrono::seconds(40));
+    CHECK(grace(R"({"StopTimeout":0})") == std::chrono::seconds(0));
+    CHECK(grace(R"({"StopTimeout":-1})") == std::chrono::hours(1));
+    CHECK(grace(R"({"StopTimeout":99999})") == std::chrono::hours(1));
+}
+
 TEST_CASE("binds, limits and environment are taken") {
     const auto options = options_of(R"({"Env":["B=option","D"],"WorkingDir":"/w",
         "HostConfig":{"Binds":["/a:/b","/c:/d:ro","/e:/f:z,ro"],"Memory":67108864,"NanoCpus":500000000}})");

@@ -52,13 +52,15 @@ public:
     // Waits until the engine can be used, for ever if need be, and says in the log what it waits for. Once, first.
     [[nodiscard]] virtual Task<> open() = 0;
 
-    // Makes the image ready (pull, or find the bundle). Errc::not_found when there is none.
+    // Makes the image ready (pull, or find the bundle). Errc::not_found when there is none. Of a module that exists,
+    // what could not be made of `spec` is refused here: it is asked before the module is removed to be made anew.
     [[nodiscard]] virtual Task<Result<>> prepare(const model::ModuleSpec& spec) = 0;
     // Errc::conflict when the name exists. The module is stopped then.
     [[nodiscard]] virtual Task<Result<>> create(const model::ModuleSpec& spec) = 0;
     // Success when it runs already (nothing is touched then).
     [[nodiscard]] virtual Task<Result<>> start(std::string name) = 0;
-    // TERM, then KILL after `grace`; success when it does not run.
+    // TERM, then KILL after `grace`, or after what the module's createOptions say of it (StopTimeout, an hour at most);
+    // success when it does not run.
     [[nodiscard]] virtual Task<Result<>> stop(std::string name, Duration grace) = 0;
     // Stops if needed; removes state and logs.
     [[nodiscard]] virtual Task<Result<>> remove(std::string name) = 0;

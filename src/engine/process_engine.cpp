@@ -209,6 +209,8 @@ Task<> Processes::watch(ModulePtr module, std::shared_ptr<Descriptor> process) {
 Task<Result<>> Processes::prepare(const model::ModuleSpec& spec) {
     const auto bundle = find_bundle(platform_.files, options_.bundles, spec.image);
     if (!bundle) co_return std::unexpected(bundle.error());
+    if (const auto options = parse_create_options(spec.create_options); !options)
+        co_return fail(options.error().while_doing("module '" + spec.name + "': createOptions"));
     co_return Result<>{};
 }
 
@@ -307,6 +309,7 @@ Task<Result<>> Processes::stop(std::string name, Duration grace) {
 Task<Result<>> Processes::end(ModulePtr module, Duration grace) {
     refresh(module);
     if (module->alive == Alive::no) co_return Result<>{};
+    grace = grace_of(module->spec.create_options).value_or(grace);
     if (grace > Duration::zero()) {
         if (const auto sent = signal_module(*module, false); !sent && sent.error().code != Errc::not_found)
             co_return sent;

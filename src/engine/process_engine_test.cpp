@@ -230,6 +230,20 @@ TEST_CASE("a module that stops in order within its grace keeps its exit code") {
     });
 }
 
+TEST_CASE("a module that was given longer to stop gets it") {
+    World world;
+    world.bundle("m", "trap 'sleep 1; exit 3' TERM; touch $1/ready; while :; do sleep 0.05; done");
+    run(world, [&]() -> Task<> {
+        auto engine = world.engine();
+        REQUIRE(co_await engine->create(World::spec("m", "m", R"({"StopTimeout":20})")));
+        REQUIRE(co_await engine->start("m"));
+        co_await wait_file(world, "ready");
+        REQUIRE(co_await engine->stop("m", 100ms));
+        CHECK((co_await engine->inspect("m"))->exit_code == 3);
+        co_await engine->close();
+    });
+}
+
 TEST_CASE("a new engine adopts what runs, starts nothing twice, and learns what ended meanwhile") {
     World world;
     world.bundle("long", "echo $$ >> $1/pids; touch $1/ready; while :; do echo tick; sleep 0.02; done");
@@ -363,6 +377,7 @@ TEST_CASE("names, images and options are checked at creation") {
         CHECK((co_await engine->create(World::spec("a", "none"))).error().code == Errc::not_found);
         CHECK((co_await engine->prepare(World::spec("a", "none"))).error().code == Errc::not_found);
         CHECK((co_await engine->create(World::spec("a", "m", R"({"Env":1})"))).error().code == Errc::malformed);
+        CHECK((co_await engine->prepare(World::spec("a", "m", R"({"Env":1})"))).error().code == Errc::malformed);
         REQUIRE(co_await engine->create(World::spec("a", "m", R"({"Hostname":"x","Labels":{"l":"1"}})")));
         CHECK((co_await engine->create(World::spec("a", "m"))).error().code == Errc::conflict);
         const auto all = (co_await engine->list()).value();

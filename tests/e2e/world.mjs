@@ -48,6 +48,7 @@ export class World {
     this.cloudData = above ? above.cloudData : path.join(this.root, 'cloud');
     this.bundles = path.join(this.root, 'bundles');
     this.management = path.join(this.root, 'mgmt.sock');
+    this.daemonSettings = [];  // lines of [skerry] in config.toml
     this.programs = {};  // by role, other than the one of the release build
     this.device = device;
     this.cloudAddress = cloudAddress;
@@ -139,7 +140,7 @@ export class World {
       '[agent.config]', 'image = "skerry/agent:latest"',
       '[connect]', `management_uri = "unix://${this.management}"`,
       '[listen]', `management_uri = "unix://${this.management}"`,
-      '[skerry]', 'agent_probation = "15s"', `home = "${path.join(this.root, 'edge')}"`,
+      '[skerry]', 'agent_probation = "15s"', ...this.daemonSettings, `home = "${path.join(this.root, 'edge')}"`,
       ...this.engineConfig(),
     ].join('\n') + '\n');
   }

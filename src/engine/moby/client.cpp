@@ -213,11 +213,13 @@ Task<Result<EngineInfo>> Client::info() {
 }
 
 Task<Result<Created>> Client::create(std::string name, json::object body) {
-    const auto response =
-        co_await call("POST", "/containers/create?name=" + percent_encode(name), std::move(body), usual_limit);
+    const auto target = "/containers/create" + (name.empty() ? "" : "?name=" + percent_encode(name));
+    const auto response = co_await call("POST", target, std::move(body), usual_limit);
     if (!response) {
         auto error = response.error();  // Podman answers 500 to a name that is taken
         if (error.text.find("is already in use") != std::string::npos) error.code = Errc::conflict;
+        // Docker 20.10 answers 500 to options of a wrong shape.
+        if (error.text.find("cannot unmarshal") != std::string::npos) error.code = Errc::malformed;
         co_return std::unexpected(std::move(error));
     }
     co_return parse_created(response->body);
@@ -225,6 +227,10 @@ Task<Result<Created>> Client::create(std::string name, json::object body) {
 
 Task<Result<>> Client::start(std::string name) {
     co_return done(co_await call("POST", container_path(name, "/start"), {}, usual_limit));
+}
+
+Task<Result<>> Client::unpause(std::string name) {
+    co_return done(co_await call("POST", container_path(name, "/unpause"), {}, usual_limit));
 }
 
 Task<Result<>> Client::stop(std::string name, Duration grace) {
@@ -270,6 +276,13 @@ Task<Result<json::array>> Client::describe_networks() {
 
 Task<Result<std::vector<ListedContainer>>> Client::containers() {
     const auto response = co_await get("/containers/json?all=true&filters=" + our_filter());
+    if (!response) co_return std::unexpected(response.error());
+    co_return parse_containers(response->body);
+}
+
+Task<Result<std::vector<ListedContainer>>> Client::containers_with(std::string label) {
+    const json::object filter{{"label", json::array{std::move(label)}}};
+    const auto response = co_await get("/containers/json?all=true&filters=" + percent_encode(json::serialize(filter)));
     if (!response) co_return std::unexpected(response.error());
     co_return parse_containers(response->body);
 }

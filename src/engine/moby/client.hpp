@@ -45,8 +45,10 @@ public:
     // The ids of the images of all containers, ours or not.
     [[nodiscard]] Task<Result<std::vector<std::string>>> images_in_use();
 
+    // Without a name the engine gives one.
     [[nodiscard]] Task<Result<Created>> create(std::string name, boost::json::object body);
     [[nodiscard]] Task<Result<>> start(std::string id);
+    [[nodiscard]] Task<Result<>> unpause(std::string id);
     [[nodiscard]] Task<Result<>> stop(std::string id, Duration grace);
     // By id, as all that follows. Kills it if it runs; its anonymous volumes go, too.
     [[nodiscard]] Task<Result<>> remove(std::string name);
@@ -57,6 +59,8 @@ public:
     [[nodiscard]] Task<Result<boost::json::array>> describe_networks();
     // All of ours, running or not.
     [[nodiscard]] Task<Result<std::vector<ListedContainer>>> containers();
+    // Whoever's they are.
+    [[nodiscard]] Task<Result<std::vector<ListedContainer>>> containers_with(std::string label);
     [[nodiscard]] Task<Result<boost::json::object>> statistics(std::string name);
 
     // The body as the engine sends it, until the end or until `on_piece` returns false.

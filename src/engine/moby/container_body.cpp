@@ -48,19 +48,24 @@ std::string_view mount_target(json::value& mount) {
     return target != nullptr && target->is_string() ? std::string_view(target->get_string()) : std::string_view();
 }
 
-// createOptions' variables win over the deployment's; sorted by name.
+// createOptions' variables win over the deployment's; sorted by name. To the engine a name alone means that the image's
+// variable of that name is taken away.
 Result<> merge_environment(json::object& body, const std::map<std::string, std::string>& environment) {
     auto merged = environment;
+    std::vector<std::string> taken_away;
     if (auto* const own = find_member(body, "Env")) {
         auto variables = environment_of(*own, "Env");
         if (!variables) return std::unexpected(variables.error());
         for (auto& [name, value] : *variables) merged[name] = std::move(value);
+        for (auto& entry : string_list(*own, "Env").value_or(std::vector<std::string>{}))
+            if (entry.find('=') == entry.npos && merged.erase(entry) > 0) taken_away.push_back(std::move(entry));
     }
     // Whatever its case was: one member must remain.
     for (auto entry = body.begin(); entry != body.end();)
         entry = equals_ignoring_case(std::string_view(entry->key()), "Env") ? body.erase(entry) : entry + 1;
     json::array list;
     for (const auto& [name, value] : merged) list.emplace_back(name + '=' + value);
+    for (const auto& name : taken_away) list.emplace_back(name);
     body["Env"] = std::move(list);
     return {};
 }

@@ -2,6 +2,8 @@
 
 #include "base/log.hpp"
 #include "engine/moby/container_body.hpp"
+#include "engine/moby/fields.hpp"
+#include "engine/registry/image_name.hpp"
 
 #include <fmt/format.h>
 
@@ -32,10 +34,15 @@ Images::Images(Client& client, Platform platform, OnUse on_use, registry::Verifi
     : client_(client),
       platform_(platform),
       on_use_(std::move(on_use)),
+      trusts_all_(signatures.policy.rules.empty()),
       verifier_(platform, std::move(signatures)),
       pulls_(platform.executor) {}
 
 Task<Result<>> Images::prepare(model::ModuleSpec spec) {
+    if (const auto before = co_await image_before(spec)) {
+        if (on_use_) on_use_(*before, ImageUse::used);
+        co_return Result<>{};
+    }
     const auto named = reference_of(spec);
     const auto guard = co_await pulls_.lock(named);
     const auto now = platform_.clock.steady();
@@ -88,7 +95,20 @@ Task<Result<>> Images::pull(model::ModuleSpec spec, std::string reference) {
     co_return Result<>{};
 }
 
+Task<Result<std::string>> Images::image_before(model::ModuleSpec spec) {
+    const auto id = text_at(object_at(spec.create_options, "Labels"), chosen_image_label);
+    const bool counts = registry::is_digest(id) && trusts_all_ && !spec.digest.has_value();
+    if (!counts || spec.image.find('@') != spec.image.npos) co_return fail(Errc::not_found, "no image is chosen");
+    const auto here = co_await client_.find_image(id);
+    if (!here) co_return std::unexpected(here.error());
+    // Where its name still means that image, the name says more to people than the id.
+    const auto now = co_await client_.find_image(reference_of(spec));
+    if (now && now->id == here->id) co_return fail(Errc::not_found, "the name means the same image");
+    co_return here->id;
+}
+
 Task<Result<std::string>> Images::reference_to_run(model::ModuleSpec spec) {
+    if (auto before = co_await image_before(spec)) co_return before;
     const auto named = reference_of(spec);
     if (const auto asked = fresh_.find(named); asked != fresh_.end()) co_return asked->second.reference;
     co_return co_await verifier_.check(named, spec.auth, spec.pull_policy != model::PullPolicy::never);

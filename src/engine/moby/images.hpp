@@ -22,6 +22,10 @@ namespace skerry::engine::moby {
 // What is pulled and run: the pinned digest, if there is one, whatever the tag is by now.
 [[nodiscard]] std::string reference_of(const model::ModuleSpec& spec);
 
+// The label of a module that comes back: the id of the image that it had. It counts while that is here, the deployment
+// pins no digest and no rule demands a signature; else the image's name does.
+inline constexpr std::string_view chosen_image_label = "net.skerry.image";
+
 class Images final : public ImageStore {
 public:
     using OnUse = std::function<void(const std::string& id, ImageUse use)>;
@@ -44,12 +48,14 @@ private:
         SteadyTime when;
         std::string reference;  // what came of it
     };
+    [[nodiscard]] Task<Result<std::string>> image_before(model::ModuleSpec spec);
     [[nodiscard]] Task<Result<>> get(model::ModuleSpec spec, std::string reference, bool enough);
     [[nodiscard]] Task<Result<>> pull(model::ModuleSpec spec, std::string reference);
 
     Client& client_;
     Platform platform_;
     OnUse on_use_;
+    bool trusts_all_;  // no rule demands anything of any image
     registry::Verifier verifier_;
     KeyedLock pulls_;                     // by image
     std::map<std::string, Asked> fresh_;  // images asked for at their registry within the last minute

@@ -6,14 +6,18 @@
 #include "base/task_scope.hpp"
 #include "engine/moby/client.hpp"
 #include "engine/moby/container_body.hpp"
+#include "engine/moby/fields.hpp"
 #include "engine/moby/images.hpp"
 #include "engine/moby/status_cache.hpp"
 #include "engine/spawn.hpp"
 
 #include <fmt/format.h>
+#include <boost/json/serialize.hpp>
 
 #include <map>
 #include <optional>
+#include <set>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -36,6 +40,12 @@ std::string doing(std::string_view what, const model::ModuleSpec& spec) {
 }
 std::string doing(std::string_view what, std::string_view name) { return fmt::format("{} module '{}'", what, name); }
 
+// After a restart of the engine in the middle of a start ("task 5dc6…: already exists"): its containerd keeps the old
+// one.
+bool holds_on_to_former_run(const Error& error) {
+    return error.text.find("task ") != std::string::npos && error.text.find(": already exists") != std::string::npos;
+}
+
 // A terminal's output has no frames: each piece becomes one of standard output.
 Task<bool> framed(const std::function<Task<bool>(std::string)>& on_frame, std::string piece) {
     std::string frame("\1\0\0\0", 4);
@@ -54,7 +64,7 @@ public:
           scope_(platform.executor) {}
 
     Task<> open() override;
-    Task<Result<>> prepare(const model::ModuleSpec& spec) override { return images_.prepare(spec); }
+    Task<Result<>> prepare(const model::ModuleSpec& spec) override;
     Task<Result<>> create(const model::ModuleSpec& spec) override;
     Task<Result<>> start(std::string name) override;
     Task<Result<>> stop(std::string name, Duration grace) override;
@@ -81,8 +91,12 @@ private:
     void take_event(const moby::ContainerEvent& event);
     void note_change();
     Result<moby::Surroundings> surroundings_of(const model::ModuleSpec& spec);
+    Task<Result<>> try_out(model::ModuleSpec spec);
+    Task<> clear_trials();
+    Task<Result<>> stop_in_order(std::string id, Duration grace);
     Task<Result<moby::Created>> create_with_bounded_log(model::ModuleSpec spec, moby::Surroundings surroundings);
     void note_use(const std::string& image);
+    void note_if_stuck(const std::string& id, model::ModuleStatus& status) const;
     Task<Result<>> learn_ids();
     Task<Result<std::string>> id_of(std::string name);
     Task<Result<moby::Container>> look_at(std::string name);
@@ -94,7 +108,9 @@ private:
     moby::Images images_;
     std::optional<bool> bounds_logs_;  // the engine itself; absent: not known yet
     std::map<std::string, std::string, std::less<>> ids_;
+    std::map<std::string, std::string> tried_out_;  // by module: what the engine would make of it; one for each of ids_
     moby::StatusCache known_;
+    std::set<std::string> stuck_;  // ids, of those that are there
     std::uint64_t changes_{0};
     Signal changed_;
     TaskScope scope_;
@@ -103,7 +119,17 @@ private:
 Task<> Moby::open() {
     const auto since = platform_.clock.wall();
     co_await until_ready();
+    co_await clear_trials();
     scope_.spawn("container events", follow_events(since));
+}
+
+// Of a process that was killed between making and removing one.
+Task<> Moby::clear_trials() {
+    const auto left = co_await client_.containers_with(std::string(moby::trial_label));
+    if (!left) co_return;
+    for (const auto& container : *left)
+        if (const auto removed = co_await client_.remove(container.id); !removed)
+            log::warn("a container of a former trial can't be removed: {}", removed.error().text);
 }
 
 Task<Result<>> Moby::get_ready() {
@@ -133,6 +159,7 @@ Task<Result<>> Moby::learn_ids() {
         ids_[container.name] = container.id;
         looks[container.id] = container.look;
     }
+    std::erase_if(stuck_, [&](const std::string& id) { return !looks.contains(id); });
     known_.listed(std::move(looks));
     co_return Result<>{};
 }
@@ -214,6 +241,41 @@ Result<moby::Surroundings> Moby::surroundings_of(const model::ModuleSpec& spec) 
     return out;
 }
 
+Task<Result<>> Moby::prepare(const model::ModuleSpec& spec) {
+    if (const auto fits = moby::check_container_name(spec.name); !fits) co_return fits;
+    if (const auto body = moby::make_container_body(spec, {}); !body)
+        co_return fail(body.error().while_doing("createOptions").while_doing(doing("preparing", spec)));
+    if (auto ready = co_await images_.prepare(spec); !ready) co_return ready;
+    if (!ids_.contains(spec.name)) co_return Result<>{};
+    co_return co_await try_out(spec);
+}
+
+// Only the engine knows all that it refuses: so it makes such a container, which is nobody's and is removed at once,
+// before the one that is to be replaced is.
+Task<Result<>> Moby::try_out(model::ModuleSpec spec) {
+    auto surroundings = surroundings_of(spec);
+    if (!surroundings) co_return std::unexpected(surroundings.error());
+    auto image = co_await images_.reference_to_run(spec);
+    if (!image) co_return fail(image.error().while_doing(doing("preparing", spec)));
+    surroundings->image = std::move(*image);
+    auto body = moby::make_container_body(spec, *surroundings);
+    if (!body) co_return fail(body.error().while_doing(doing("preparing", spec)));
+    (*moby::find_member(body->json, "Labels")) = json::object{{moby::trial_label, spec.name}};
+    auto text = json::serialize(body->json);
+    if (const auto known = tried_out_.find(spec.name); known != tried_out_.end() && known->second == text)
+        co_return Result<>{};
+    const auto made = co_await client_.create({}, std::move(body->json));
+    // What is not found may be another module that comes before this one.
+    if (!made && made.error().code == Errc::not_found) co_return Result<>{};
+    if (!made) co_return fail(made.error().while_doing(doing("preparing", spec)));
+    if (const auto removed = co_await client_.remove(made->id); !removed)
+        log::warn("the container {} that was made to try out module {} can't be removed: {}", made->id, spec.name,
+                  removed.error().text);
+    std::erase_if(tried_out_, [this](const auto& entry) { return !ids_.contains(entry.first); });
+    tried_out_[spec.name] = std::move(text);
+    co_return Result<>{};
+}
+
 Task<Result<>> Moby::create(const model::ModuleSpec& spec) {
     if (const auto fits = moby::check_container_name(spec.name); !fits) co_return fits;
     auto surroundings = surroundings_of(spec);
@@ -257,24 +319,46 @@ void Moby::note_use(const std::string& image) {
 
 Task<Result<>> Moby::start(std::string name) {
     const auto id = co_await id_of(name);
-    const auto started = id ? co_await client_.start(*id) : Result<>(std::unexpected(id.error()));
-    if (id) known_.forget(*id);
-    if (!started) co_return fail(started.error().while_doing(doing("starting", name)));
-    co_return Result<>{};
+    if (!id) co_return fail(id.error().while_doing(doing("starting", name)));
+    auto started = co_await client_.start(*id);
+    if (!started && started.error().code == Errc::conflict) {
+        const auto container = co_await client_.inspect(*id);
+        if (container && container->paused) started = co_await client_.unpause(*id);
+    }
+    known_.forget(*id);
+    if (started) co_return Result<>{};
+    if (holds_on_to_former_run(started.error())) {
+        stuck_.insert(*id);
+        note_change();
+    }
+    co_return fail(started.error().while_doing(doing("starting", name)));
+}
+
+// To be made anew: such a container never starts again.
+void Moby::note_if_stuck(const std::string& id, model::ModuleStatus& status) const {
+    if (!stuck_.contains(id) || status.state == model::RuntimeState::running) return;
+    status.state = model::RuntimeState::dead;
+    status.description = "the engine holds on to a former run of it and can't start it any more";
 }
 
 Task<Result<>> Moby::stop(std::string name, Duration grace) {
     const auto id = co_await id_of(name);
-    const auto stopped = id ? co_await client_.stop(*id, grace) : Result<>(std::unexpected(id.error()));
+    const auto stopped = id ? co_await stop_in_order(*id, grace) : Result<>(std::unexpected(id.error()));
     if (id) known_.forget(*id);
     if (!stopped) co_return fail(stopped.error().while_doing(doing("stopping", name)));
     co_return Result<>{};
 }
 
+Task<Result<>> Moby::stop_in_order(std::string id, Duration grace) {
+    const auto container = co_await client_.inspect(id);
+    const auto own = container ? container->grace : std::nullopt;
+    co_return co_await client_.stop(std::move(id), own.value_or(grace));
+}
+
 Task<Result<>> Moby::remove(std::string name) {
     const auto id = co_await id_of(name);
     if (!id) co_return fail(id.error().while_doing(doing("removing", name)));
-    if (const auto stopped = co_await client_.stop(*id, usual_grace); !stopped)
+    if (const auto stopped = co_await stop_in_order(*id, usual_grace); !stopped)
         log::warn("module {} could not be stopped and is killed: {}", name, stopped.error().text);
     const auto container = co_await client_.inspect(*id);
     const auto removed = co_await client_.remove(*id);
@@ -294,7 +378,7 @@ Task<Result<std::vector<model::ModuleStatus>>> Moby::list() {
     std::vector<model::ModuleStatus> all;
     for (const auto& [name, id] : std::map(ids_.begin(), ids_.end())) {
         if (const auto* known = known_.find(id, platform_.clock.steady())) {
-            all.push_back(*known);
+            note_if_stuck(id, all.emplace_back(*known));
             continue;
         }
         const auto mark = known_.mark();
@@ -303,7 +387,7 @@ Task<Result<std::vector<model::ModuleStatus>>> Moby::list() {
         if (!container && container.error().code == Errc::not_found) continue;
         if (!container) co_return fail(container.error().while_doing(doing("inspecting", name)));
         known_.put(id, mark, container->status, platform_.clock.steady());
-        all.push_back(std::move(container->status));
+        note_if_stuck(id, all.emplace_back(std::move(container->status)));
     }
     co_return all;
 }
@@ -322,6 +406,7 @@ Task<Result<moby::Container>> Moby::look_at(std::string name) {
 Task<Result<model::ModuleStatus>> Moby::inspect(std::string name) {
     auto container = co_await look_at(name);
     if (!container) co_return fail(container.error().while_doing(doing("inspecting", name)));
+    note_if_stuck(container->id, container->status);
     co_return std::move(container->status);
 }
 

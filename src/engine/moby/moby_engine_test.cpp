@@ -13,6 +13,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 
 using namespace skerry;
 using namespace skerry::engine;
@@ -29,6 +30,8 @@ public:
 
     std::map<std::string, std::string> containers;  // name -> id
     std::vector<std::string> asked;
+    std::string status{"running"};                            // of all
+    std::optional<std::pair<unsigned, std::string>> refusal;  // of starts
     std::size_t followers{0};
 
     void start() {
@@ -84,7 +87,7 @@ private:
         else if (path == "/v1.41/networks")
             out.body = R"([{"Name": "azure-iot-edge"}])";
         else if (path == "/v1.41/containers/json")
-            out.body = listed();
+            out.body = request.target.find("trial") == std::string::npos ? listed() : "[]";
         else if (path == "/v1.41/events")
             out.next_chunk = [this] { return next_event(); };
         else
@@ -100,8 +103,17 @@ private:
     void inspect(const std::string& path, codec::HttpResponse& out) const {
         for (const auto& [name, id] : containers)
             if (path == "/v1.41/containers/" + id + "/json") {
-                out.body = json::serialize(json::object{
-                    {"Id", id}, {"Name", "/" + name}, {"State", {{"Status", "running"}, {"ExitCode", 0}}}});
+                out.body = json::serialize(
+                    json::object{{"Id", id},
+                                 {"Name", "/" + name},
+                                 {"State", {{"Status", status}, {"Paused", status == "paused"}, {"ExitCode", 0}}}});
+                return;
+            } else if (path == "/v1.41/containers/" + id + "/start" && refusal) {
+                out.status = refusal->first;
+                out.body = json::serialize(json::object{{"message", refusal->second}});
+                return;
+            } else if (path == "/v1.41/containers/" + id + "/unpause") {
+                out.status = 204;
                 return;
             }
         out.status = 404;
@@ -233,6 +245,41 @@ TEST_CASE("an engine that went away fails calls, and tells when it is back with 
     CHECK(at.trouble_with("sensor") == Errc::not_found);
     CHECK(at.world.run(at.engine->inspect("filter")));
     CHECK(at.fake.followers == 1);
+}
+
+TEST_CASE("a container that its engine can't start any more is dead, until there is another one") {
+    Fixture at;
+    at.fake.make("sensor", "id1");
+    at.fake.start();
+    at.world.run_for(1min);
+    at.fake.status = "exited";
+    at.fake.refusal.emplace(500, "driver failed programming external connectivity: port 80 already exists");
+    CHECK_FALSE(at.world.run(at.engine->start("sensor")));
+    CHECK(at.world.run(at.engine->list())->at(0).state == model::RuntimeState::stopped);
+    static_cast<void>(at.changed());
+    at.fake.refusal.emplace(500, "task id1: already exists");
+    const auto refused = at.world.run(at.engine->start("sensor"));
+    REQUIRE_FALSE(refused);
+    at.world.run_for(1ms);
+    CHECK(at.changed());
+    CHECK(at.world.run(at.engine->list())->at(0).state == model::RuntimeState::dead);
+    CHECK(at.world.run(at.engine->list())->at(0).state == model::RuntimeState::dead);  // from what is known
+    CHECK(at.world.run(at.engine->inspect("sensor"))->state == model::RuntimeState::dead);
+    at.fake.containers["sensor"] = "id2";
+    CHECK(at.world.run(at.engine->list())->at(0).state == model::RuntimeState::stopped);
+}
+
+TEST_CASE("a container that somebody paused goes on when it is to be started") {
+    Fixture at;
+    at.fake.make("sensor", "id1");
+    at.fake.start();
+    at.world.run_for(1min);
+    at.fake.refusal.emplace(409, "cannot start a paused container, try unpause instead");
+    CHECK_FALSE(at.world.run(at.engine->start("sensor")));
+    CHECK(at.fake.asked.back() == "/v1.41/containers/id1/json");
+    at.fake.status = "paused";
+    CHECK(at.world.run(at.engine->start("sensor")));
+    CHECK(at.fake.asked.back() == "/v1.41/containers/id1/unpause");
 }
 
 TEST_CASE("a process is a module's by its control groups, of version 1 or 2, of Docker or Podman") {

@@ -1,6 +1,7 @@
 #include "engine/moby/shapes.hpp"
 
 #include "base/clock.hpp"
+#include "engine/create_options.hpp"
 #include "engine/moby/fields.hpp"
 
 #include <boost/json/array.hpp>
@@ -151,6 +152,8 @@ Result<Container> parse_container(std::string_view body) {
     const auto& config = object_at(*object, "Config");
     const auto& labels = object_at(config, "Labels");
     container.tty = flag_at(config, "Tty");
+    container.paused = flag_at(state, "Paused");
+    container.grace = grace_of(config);
     const auto& log = object_at(object_at(*object, "HostConfig"), "LogConfig");
     container.log_driver = text_at(log, "Type");
     container.log_bounded = object_at(log, "Config").contains("max-size");

@@ -9,6 +9,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,8 @@ namespace skerry::engine::moby {
 inline constexpr std::string_view owner_label = "net.azure-devices.edge.owner";
 inline constexpr std::string_view owner_value = "Microsoft.Azure.Devices.Edge.Agent";
 inline constexpr std::string_view image_label = "net.azure-devices.edge.original-image";
+// On a container that was only made to see whether the engine would: the module's name.
+inline constexpr std::string_view trial_label = "net.skerry.trial";
 // What of its createOptions a container was not given: part of its description.
 inline constexpr std::string_view refused_label = "net.skerry.refused";
 
@@ -29,8 +32,10 @@ inline constexpr std::string_view refused_label = "net.skerry.refused";
 struct Container {
     std::string id;
     bool tty{false};
-    std::string log_driver;   // what its output goes to: "json-file", "journald"
-    bool log_bounded{false};  // max-size is set
+    bool paused{false};
+    std::optional<Duration> grace;  // StopTimeout: from its TERM to its KILL, an hour at most
+    std::string log_driver;         // what its output goes to: "json-file", "journald"
+    bool log_bounded{false};        // max-size is set
     model::ModuleStatus status;
 };
 // GET /containers/{name}/json

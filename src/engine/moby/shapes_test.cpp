@@ -79,6 +79,15 @@ TEST_CASE("a container is read with its times, its image and its labels") {
     CHECK_FALSE(read->status.exited);  // of the run before
 }
 
+TEST_CASE("a container says how long it may take to stop") {
+    const auto grace = [](std::string_view config) {
+        return parse_container(fmt::format(R"({{"Id":"i","State":{{"Status":"running"}},"Config":{}}})", config))
+            ->grace;
+    };
+    CHECK_FALSE(grace(R"({"StopTimeout":null})"));
+    CHECK(grace(R"({"StopTimeout":40})") == std::chrono::seconds(40));
+}
+
 TEST_CASE("a health check's verdict is read, with what its last probe said") {
     const auto health = [](std::string_view text) {
         return parse_container(container(fmt::format(R"({{"Status":"running","Health":{}}})", text)))->status;

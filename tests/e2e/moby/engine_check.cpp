@@ -76,6 +76,16 @@ struct World {
         REQUIRE(response);
         co_return model::parse_object(response->body).value();
     }
+    // As somebody else who uses the engine.
+    Task<unsigned> post(std::string target) {
+        net::HttpClient http(clock, net::unix_connector(*network, socket));
+        codec::HttpRequest request;
+        request.method = "POST";
+        request.target = std::move(target);
+        const auto response = co_await http.exchange(std::move(request), 30s);
+        REQUIRE(response);
+        co_return response->status;
+    }
 };
 
 Task<Result<>> until(Engine& engine, std::string name, std::function<bool(const model::ModuleStatus&)> wanted) {
@@ -235,6 +245,54 @@ TEST_CASE("a module that ignores the wish to stop is killed after its grace") {
         require_done(co_await engine.start("deaf"));
         require_done(co_await engine.stop("deaf", 1s));
         CHECK((co_await engine.inspect("deaf"))->exit_code == 137);
+    });
+}
+
+TEST_CASE("a module that was given longer to stop gets it") {
+    run([](World& world, Engine& engine) -> Task<> {
+        const auto* const script = "trap 'sleep 3; exit 5' TERM; while :; do sleep 0.1; done";
+        require_done(co_await engine.create(world.spec("patient", script, R"({"StopTimeout":20})")));
+        require_done(co_await engine.start("patient"));
+        require_done(co_await engine.stop("patient", 1s));
+        CHECK((co_await engine.inspect("patient"))->exit_code == 5);
+    });
+}
+
+TEST_CASE("a module that somebody paused does not run, and goes on when it is started") {
+    run([](World& world, Engine& engine) -> Task<> {
+        if (is_podman()) co_return;  // its service wants control groups of version 2 for that
+        require_done(co_await engine.create(world.spec("paused", "sleep 1000")));
+        require_done(co_await engine.start("paused"));
+        const auto process = (co_await world.raw("/containers/paused/json")).at("State").at("Pid");
+        REQUIRE(co_await world.post("/containers/paused/pause") == 204);
+        co_await wait_state(world, engine, "paused", RuntimeState::stopped);
+        require_done(co_await engine.start("paused"));
+        CHECK((co_await engine.inspect("paused"))->state == RuntimeState::running);
+        CHECK((co_await world.raw("/containers/paused/json")).at("State").at("Pid") == process);
+    });
+}
+
+TEST_CASE("what the engine would refuse of a module that exists is known before that is touched, and leaves nothing") {
+    run([](World& world, Engine& engine) -> Task<> {
+        require_done(co_await engine.create(world.spec("kept", "sleep 1000")));
+        require_done(co_await engine.start("kept"));
+        const auto id = (co_await world.raw("/containers/kept/json")).at("Id");
+        const auto containers = (co_await world.raw("/info")).at("Containers");
+        const auto wrong = co_await engine.prepare(world.spec("kept", "sleep 1000", R"({"Hostname":7})"));
+        REQUIRE_FALSE(wrong);
+        CHECK(wrong.error().text.find("kept") != std::string::npos);
+        if (!is_podman()) {
+            const auto little = world.spec("kept", "sleep 1000", R"({"labels":{"a":"b"},"HostConfig":{"Memory":1}})");
+            const auto refused = co_await engine.prepare(little);
+            REQUIRE_FALSE(refused);
+            CHECK(refused.error().code == Errc::malformed);
+            CHECK(refused.error().text.find("memory") != std::string::npos);
+        }
+        require_done(co_await engine.prepare(world.spec("kept", "sleep 1000", R"({"labels":{"a":"b"}})")));
+        CHECK((co_await world.raw("/containers/kept/json")).at("Id") == id);
+        CHECK((co_await world.raw("/info")).at("Containers") == containers);
+        CHECK((co_await engine.list())->size() == 1);
+        CHECK((co_await engine.prepare(world.spec("x", "exit 0"))).error().code == Errc::malformed);
     });
 }
 

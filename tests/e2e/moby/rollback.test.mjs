@@ -82,3 +82,23 @@ check('an image whose health check fails is rolled back, and its last log lines 
   assert.match(rollback.reason, /unhealthy/);
   assert.match(lastDesiredStatus.description, /no sensor on this bus/);
 });
+
+check('what comes back has the image that it had, though its tag points to another one by now', async (world) => {
+  const proofs = () => count(world.agentLog(), /has proved itself/g);
+  const proven = proofs();
+  await world.engine.tag('test/good:1', 'test/moving', '1');
+  world.updateTwin('$edgeAgent', { deploymentPolicy: { probationSeconds: 1, failuresAllowed: 0 },
+    modules: { [bad]: { settings: { image: 'test/moving:1' } } } });
+  await until('the deployment has proved itself', () => proofs() > proven, 60);
+  const before = await world.engine.lives(others);
+  const good = (await world.engine.inspect(bad)).Image;
+  await world.engine.tag('test/bad:exit', 'test/moving', '1');
+  world.updateTwin('$edgeAgent', { modules: { [bad]: { env: { CHANGED: { value: 'yes' } } } } });
+  await until('it was rolled back', () => world.reported.rollback?.module === bad, 60);
+  await until('the good one runs again', async () => (await world.engine.inspect(bad)).State.Running, 60);
+  const { Image, Config } = await world.engine.inspect(bad);
+  assert.equal(Image, good);
+  assert.ok(!Config.Env.includes('CHANGED=yes'));
+  assert.equal(world.reported.modules[bad].settings.image, 'test/moving:1');
+  assert.deepEqual(await world.engine.lives(others), before);
+});

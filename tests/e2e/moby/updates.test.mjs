@@ -134,6 +134,28 @@ check('imagePullPolicy never asks no registry, and what is not here is said, wit
   await change(world, () => {});
 });
 
+check('what a deployment names no more is removed, also the hub, and what it names again is back', async (world) => {
+  const gone = (name) => until(`${name} is gone`,
+    async () => (await world.engine.request('GET', `/containers/${name}/json`)).status === 404, 60);
+  const others = everybody.filter((name) => name !== 'two');
+  const before = await world.engine.lives(others);
+  const deployment = deploymentOf(world);
+  delete deployment.modules.two;
+  world.deploy(deployment);
+  await gone('two');
+  const reported = await world.untilDeployed();
+  assert.deepEqual(Object.keys(reported.modules).sort(), ['one', 'three']);
+  assert.deepEqual(await world.engine.lives(others), before);
+
+  const { edgeAgent } = world.twin('$edgeAgent').properties.desired.systemModules;
+  world.deploy({ ...deployment, desired: { systemModules: { edgeAgent } } });
+  await gone('edgeHub');
+  await world.untilDeployed();
+  world.deploy(deploymentOf(world));
+  await world.untilRunning(...everybody);
+  await world.untilDeployed();
+});
+
 check('modules run on while an image comes slowly, and the one of that image is replaced when it is here', async (world) => {
   await world.engine.startRegistry();
   const [host, port] = registryAddress.split(':');
