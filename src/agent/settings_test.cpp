@@ -96,7 +96,9 @@ TEST_CASE("the page about settings lists every setting once") {
         sources += text_of((std::string("/src/agent/") + file).c_str());
     for (const auto& name : listed) {
         CHECK_MESSAGE(listed.count(name) == 1, name);
-        CHECK_MESSAGE(sources.find('"' + name + '"') != std::string::npos, name);
+        const bool many = name.ends_with('*');
+        const auto in_source = many ? '"' + name.substr(0, name.size() - 1) : '"' + name + '"';
+        CHECK_MESSAGE(sources.find(in_source) != std::string::npos, name);
     }
     // What settings.cpp asks the environment for, by the quotes after the variable's name.
     const auto read = text_of("/src/agent/settings.cpp");
