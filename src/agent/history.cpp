@@ -129,7 +129,8 @@ void History::succeeded(const Command& command, Now now) {
                std::holds_alternative<Update>(command)) {
         changed_ |= records_.erase(module) > 0;
         seen_.erase(module);
-        if (std::holds_alternative<Remove>(command) && leaving_.size() < most_leaving)
+        // The hub's own identity belongs to the device: IoT Hub deletes it with that only.
+        if (std::holds_alternative<Remove>(command) && module != hub_name && leaving_.size() < most_leaving)
             changed_ |= leaving_.insert(module).second;
         if (!std::holds_alternative<Remove>(command)) changed_ |= leaving_.erase(module) > 0;
     } else if (std::holds_alternative<DeleteIdentity>(command)) {
@@ -205,7 +206,7 @@ History History::from_json(const json::object& json) {
             if (record.is_object()) history.records_[name] = record_of(record.as_object());
     if (const auto* leaving = json.if_contains("leaving"); leaving != nullptr && leaving->is_array())
         for (const auto& name : leaving->as_array())
-            if (name.is_string()) history.leaving_.emplace(name.as_string());
+            if (name.is_string() && name.as_string() != hub_name) history.leaving_.emplace(name.as_string());
     const auto* update = json.if_contains("agentUpdate");
     if (update == nullptr || !update->is_object()) return history;
     const auto& tried = update->as_object();

@@ -487,6 +487,22 @@ TEST_CASE("a deployment that replaces the twin removes what it does not name, th
     CHECK(world.hub.at("lastDesiredVersion") == "3");
 }
 
+TEST_CASE("a deployment without the hub removes it, but not its identity: that belongs to the device") {
+    Deployed world;
+    auto without = manifest_of({{"filter", json::object()}});
+    without.at("systemModules").as_object().erase("edgeHub");
+    world.replace(without);
+    world.run_for(1min);
+    CHECK_FALSE(world.daemon.modules.contains("edgeHub"));
+    CHECK(world.daemon.running("filter"));
+    CHECK(world.daemon.count("delete identity $edgeHub") == 0);
+    CHECK(world.hub.code() == 200);
+    world.replace(manifest_of({{"filter", json::object()}}));
+    world.run_for(5s);
+    CHECK(world.daemon.running("edgeHub"));
+    CHECK(world.hub.code() == 200);
+}
+
 TEST_CASE("a patch counts as it is when the twin can't be read") {
     Deployed world;
     world.hub.unreadable = true;

@@ -153,7 +153,8 @@ Result<Container> parse_container(std::string_view body) {
     const auto& labels = object_at(config, "Labels");
     container.tty = flag_at(config, "Tty");
     container.paused = flag_at(state, "Paused");
-    container.grace = grace_of(config);
+    // Podman says 0 of a container that was given none.
+    if (const auto grace = grace_of(config); grace > Duration::zero()) container.grace = grace;
     const auto& log = object_at(object_at(*object, "HostConfig"), "LogConfig");
     container.log_driver = text_at(log, "Type");
     container.log_bounded = object_at(log, "Config").contains("max-size");

@@ -85,6 +85,7 @@ TEST_CASE("a container says how long it may take to stop") {
             ->grace;
     };
     CHECK_FALSE(grace(R"({"StopTimeout":null})"));
+    CHECK_FALSE(grace(R"({"StopTimeout":0})"));
     CHECK(grace(R"({"StopTimeout":40})") == std::chrono::seconds(40));
 }
 

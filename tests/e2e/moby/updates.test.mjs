@@ -33,8 +33,11 @@ async function change(world, edit) {
   return { touched: everybody.filter((name) => before[name] !== after[name]), writes };
 }
 async function untilAgentLooked(world) {
-  const before = proxy.looks;
-  await until('agent and daemon have looked at the engine again', () => proxy.looks > before + 2, 60);
+  await until('the agent answers', () => JSON.parse(world.cloudCli('method', 'invoke', world.device, '$edgeAgent', 'ping', 'null',
+    '--json')).status === 200, 60);
+  const before = proxy.looks;  // after a direct method it looks again
+  world.cloudCli('method', 'invoke', world.device, '$edgeAgent', 'ping', 'null');
+  await until('agent and daemon have looked at the engine again', () => proxy.looks > before, 60);
 }
 
 const check = suite('moby-updates', async (world) => {
