@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "base/timeout.hpp"
 #include "crypto/crypto.hpp"
+#include "daemon/engine_change.hpp"
 #include "daemon/log_query.hpp"
 #include "daemon/log_stream.hpp"
 #include "daemon/support_bundle.hpp"
@@ -53,11 +54,6 @@ constexpr std::array<Route<Api>, 18> routes{{
 
 constexpr std::size_t most_waiting = 16;
 constexpr std::chrono::seconds longest_wait{60};
-
-Task<Result<>> changed(engine::Engine& engine, std::uint64_t seen) {
-    co_await engine.wait_change(seen);
-    co_return Result<>{};
-}
 
 HttpResponse not_modified(const HttpResponse& list) {
     HttpResponse response;
@@ -119,7 +115,11 @@ Task<HttpResponse> ManagementApi::list_modules(Call call) {
         ~Waiting() { --count; }
     };
     const auto known = call.request.headers.find("If-None-Match");
-    const bool may_wait = known && waiting_ < most_waiting;
+    if (!known) {
+        auto list = co_await module_list();
+        co_return list ? std::move(*list) : refuse(list.error());
+    }
+    const bool may_wait = waiting_ < most_waiting;
     const auto wait = may_wait ? preferred_wait(call.request.headers.find("Prefer").value_or("")) : Duration{};
     const auto until = platform_.clock.steady() + std::min<Duration>(wait, longest_wait);
     const Waiting waiting(waiting_);
@@ -127,7 +127,7 @@ Task<HttpResponse> ManagementApi::list_modules(Call call) {
         const auto seen = modules_.engine().changes();
         auto list = co_await module_list();
         if (!list) co_return refuse(list.error());
-        if (!known || list->headers.find("ETag") != known) co_return std::move(*list);
+        if (list->headers.find("ETag") != known) co_return std::move(*list);
         const auto left = until - platform_.clock.steady();
         if (left <= Duration{}) co_return not_modified(*list);
         static_cast<void>(co_await with_timeout<void>(platform_.clock, left, changed(modules_.engine(), seen)));

@@ -3,6 +3,7 @@
 #include "base/child_process.hpp"
 #include "base/recent_log.hpp"
 #include "base/timeout.hpp"
+#include "daemon/proc_text.hpp"
 
 #include <fmt/format.h>
 
@@ -107,11 +108,7 @@ std::optional<JournalUnit> unit_of(std::string_view control_groups) {
 OwnLog find_own_log(storage::Files& files) {
     OwnLog log;
     if (!writes_to_journal()) return log;
-    auto file = files.open("/proc/self/cgroup", storage::Files::Mode::read);
-    std::string text;
-    if (!file) return log;
-    const auto got = (*file)->read_at(0, piece, text);
-    if (got) log.unit = unit_of(std::string_view(text).substr(0, *got));
+    log.unit = unit_of(proc_text(files, "/proc/self/cgroup"));
     return log;
 }
 

@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "base/timeout.hpp"
 #include "crypto/crypto.hpp"
+#include "daemon/engine_change.hpp"
 #include "daemonapi/log_frames.hpp"
 #include "daemonapi/shapes.hpp"
 
@@ -19,11 +20,6 @@ namespace {
 constexpr Duration first_pause = 1s;
 constexpr Duration longest_pause = 30s;
 constexpr Duration healthy = 60s;
-
-Task<Result<>> changed(engine::Engine& engine, std::uint64_t seen) {
-    co_await engine.wait_change(seen);
-    co_return Result<>{};
-}
 
 Task<Result<>> told(Event& news) {
     co_await news.wait();

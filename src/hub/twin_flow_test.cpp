@@ -104,6 +104,28 @@ TEST_CASE("desired patches are handed on in order, and a gap is filled with the 
     });
 }
 
+TEST_CASE("what a replaced section names no more is taken from the client, too") {
+    with_hub([](TestHub& hub) -> Task<> {
+        hub.cloud.set_desired("leaf1", R"({"a":1,"b":{"x":1,"y":2},"$version":1})");
+        const auto leaf = co_await hub.connect("leaf1");
+        (void)co_await leaf->subscribe(twin_filters, wire::QoS::at_most_once);
+        co_await hub.eventually([&hub] { return hub.cloud.interests["leaf1"].desired; });
+        (void)co_await get_twin(*leaf, "a");
+
+        const auto* const whole = R"({"b":{"y":3},"$version":2})";
+        hub.cloud.set_desired("leaf1", whole);
+        co_await hub.cloud.listener->on_desired(identity("leaf1"), json::parse(whole).as_object());
+        const auto replaced = co_await leaf->expect<wire::Publish>();
+        CHECK(replaced.topic == "$iothub/twin/PATCH/properties/desired/?$version=2");
+        CHECK(json::parse(replaced.payload) == json::parse(R"({"a":null,"b":{"x":null,"y":3},"$version":2})"));
+
+        const auto* const patched = R"({"b":{"y":4},"$version":3})";
+        hub.cloud.set_desired("leaf1", patched);
+        co_await hub.cloud.listener->on_desired(identity("leaf1"), json::parse(patched).as_object());
+        CHECK(json::parse((co_await leaf->expect<wire::Publish>()).payload) == json::parse(patched));
+    });
+}
+
 TEST_CASE("a direct method reaches its client and its answer comes back") {
     with_hub([](TestHub& hub) -> Task<> {
         const auto sensor = co_await hub.connect("edge1/sensor");

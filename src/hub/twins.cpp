@@ -218,7 +218,12 @@ Task<> Twins::desired_arrived(model::Identity identity, json::object patch) {
         (void)co_await fill_gap(identity, entry);
         co_return;
     }
-    model::merge_patch(entry->desired, patch);
+    auto merged = entry->desired;
+    model::merge_patch(merged, patch);
+    // A section that was replaced comes as a whole and does not name what is gone (iot-hub-wire.md 8.14): only the twin
+    // tells it from a patch. Where that can't be read, or is not that far yet, the patch counts as it is.
+    if (merged != patch && co_await fill_gap(identity, entry) && version_of(entry->desired) >= version) co_return;
+    entry->desired = std::move(merged);
     if (auto saved = co_await save(identity, entry); !saved)
         log::error("The twin of {} is not on disk: {}", identity.id(), saved.error().text);
     forward(identity, patch);

@@ -2,7 +2,8 @@
 //
 // Promises: a reported patch is on disk before it is acknowledged, and reaches the cloud sooner or later, merged with
 //           what came after it; one client's failing patch delays no other. A desired patch is handed on in the order
-//           of its versions; a gap is filled with the whole twin and the difference is handed on instead.
+//           of its versions; a gap is filled with the whole twin and the difference is handed on instead. What a
+//           replaced section names no more is found by reading the twin, and handed on as null.
 // Bounds:   one document per identity (IoT Hub's own limits apply: 32 KB per half); in memory only for clients that
 //           were heard of since their last session ended, or have something to report.
 // Threads:  the loop's.

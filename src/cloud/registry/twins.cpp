@@ -73,19 +73,6 @@ Outcome<> change_tags(Twin& twin, json::object tags, ChangeKind kind) {
     return check_size(twin.tags, "tags", largest_tags);
 }
 
-// What a device is told of a section that was replaced: the new one, with null for each member that is gone, for
-// devices merge what they are told.
-json::object told_of_replacement(const json::object& before, json::object after) {
-    for (const auto& [name, old] : before) {
-        auto* const now = after.if_contains(name);
-        if (now == nullptr)
-            after[name] = nullptr;
-        else if (now->is_object() && old.is_object())
-            *now = told_of_replacement(old.get_object(), std::move(now->get_object()));
-    }
-    return after;
-}
-
 Outcome<DesiredUpdate> change_desired(Twin& twin, json::object values, ChangeKind kind, WallTime now) {
     values = without_system_members(std::move(values));
     if (auto fits = check_values(values, "properties.desired"); !fits) return refuse(fits.error());
@@ -94,9 +81,8 @@ Outcome<DesiredUpdate> change_desired(Twin& twin, json::object values, ChangeKin
         patch_section(twin.desired, SectionKind::desired, values, now);
         update.patch = std::move(values);
     } else {
-        const auto before = twin.desired.values;
         replace_section(twin.desired, SectionKind::desired, std::move(values), now);
-        update.patch = told_of_replacement(before, twin.desired.values);
+        update.patch = twin.desired.values;
     }
     if (auto fits = check_size(twin.desired.values, "properties.desired", largest_section); !fits)
         return refuse(fits.error());
